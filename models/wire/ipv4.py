@@ -1,0 +1,74 @@
+"""IPv4 header: where each field is.
+
+Models: the header with options.
+Leaves out: the meaning of options.
+Sources: RFC 791 section 3.1; RFC 3168 section 5 (ECN); RFC 1624 (incremental checksum).
+Checked by: tests/models/wire/test_headers.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.compiled import njit
+from models.wire.octets import be16, be32, put16
+
+TOS, TOTAL_LENGTH, ID, FRAGMENT, TTL, PROTOCOL, CHECKSUM, SOURCE, DESTINATION = 1, 2, 4, 6, 8, 9, 10, 12, 16
+MINIMUM_BYTES = 20
+RESERVED, DF, MF, OFFSET_MASK = 0x8000, 0x4000, 0x2000, 0x1FFF
+
+
+@njit(inline="always")
+def header_bytes(row, l3):
+    return (np.int64(row[l3]) & 0x0F) * 4
+
+
+@njit(inline="always")
+def tos(row, l3):
+    return np.int64(row[l3 + TOS])
+
+
+@njit(inline="always")
+def total_length(row, l3):
+    return be16(row, l3 + TOTAL_LENGTH)
+
+
+@njit(inline="always")
+def ident(row, l3):
+    return be16(row, l3 + ID)
+
+
+@njit(inline="always")
+def fragment(row, l3):
+    """The flags/offset word: RESERVED, DF, MF and the offset in units of 8 bytes."""
+    return be16(row, l3 + FRAGMENT)
+
+
+@njit(inline="always")
+def ttl(row, l3):
+    return np.int64(row[l3 + TTL])
+
+
+@njit(inline="always")
+def protocol(row, l3):
+    return np.int64(row[l3 + PROTOCOL])
+
+
+@njit(inline="always")
+def source(row, l3):
+    return be32(row, l3 + SOURCE)
+
+
+@njit(inline="always")
+def destination(row, l3):
+    return be32(row, l3 + DESTINATION)
+
+
+@njit(inline="always")
+def set_total_length(row, l3, value):
+    put16(row, l3 + TOTAL_LENGTH, value)
+
+
+@njit(inline="always")
+def set_ident(row, l3, value):
+    put16(row, l3 + ID, value & 0xFFFF)
