@@ -47,7 +47,7 @@ def parse_size_bytes(text: str) -> int:
 
 
 def format_time(time_ps: int) -> str:
-    """The shortest exact text: 20000000 ps is `20us`."""
+    """The shortest exact text: 20000000 ps is `20us`, none is `0`."""
     return _format(time_ps, _TIMES_PS)
 
 
@@ -80,4 +80,4 @@ def _format(value: int, units: dict[str, int]) -> str:
     for unit, scale in units.items():
         if value and value % scale == 0:
             return f"{value // scale}{unit}"
-    return f"{value}{min(units, key=lambda unit: units[unit])}"
+    return f"{value}{min(units, key=lambda unit: units[unit])}" if value else "0"
