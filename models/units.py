@@ -58,7 +58,8 @@ def format_rate(rate_bps: int) -> str:
 
 def format_size(size_bytes: int) -> str:
     """The shortest exact text in binary units: 1048576 bytes is `1MiB`, 1500 stays `1500B`."""
-    return _format(size_bytes, {unit: scale for unit, scale in _SIZES_BYTES.items() if unit.endswith("iB") or scale == 1})
+    binary = {unit: scale for unit, scale in _SIZES_BYTES.items() if unit.endswith("iB") or scale == 1}
+    return _format(size_bytes, binary)
 
 
 def _parse(text: str, units: dict[str, int], *, bare: int | None) -> int:

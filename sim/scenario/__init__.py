@@ -6,4 +6,16 @@
 from sim.scenario.loader import ScenarioErrors, load, parse, question, variant
 from sim.scenario.schema import Flow, Link, LinkEnd, Nic, Node, Scenario
 
-__all__ = ["Flow", "Link", "LinkEnd", "Nic", "Node", "Scenario", "ScenarioErrors", "load", "parse", "question", "variant"]
+__all__ = [
+    "Flow",
+    "Link",
+    "LinkEnd",
+    "Nic",
+    "Node",
+    "Scenario",
+    "ScenarioErrors",
+    "load",
+    "parse",
+    "question",
+    "variant",
+]

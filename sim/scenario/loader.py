@@ -38,7 +38,8 @@ def load(path: str | FilePath, overrides: Sequence[str] = ()) -> Scenario:
         reason = (error.strerror or "unreadable").lower()
         raise ScenarioErrors([f"{path}: found {reason}, wanted a scenario file"]) from None
     except UnicodeDecodeError as error:
-        raise ScenarioErrors([f"{path}: found a byte that is not UTF-8 at {error.start}, wanted a scenario file"]) from None
+        found = f"a byte that is not UTF-8 at {error.start}"
+        raise ScenarioErrors([f"{path}: found {found}, wanted a scenario file"]) from None
     return parse(text, file=str(path), name=path.stem, overrides=overrides)
 
 
@@ -53,7 +54,7 @@ def parse(text: str, *, file: str = "<text>", name: str = "text", overrides: Seq
     mistakes = [*located.mistakes, *_override(located.data, overrides, origins)]
     scenario, wrong = _checked(located.data)
     mistakes += wrong
-    mistakes += _variant_mistakes(located.data, base_is_good=not wrong)
+    mistakes += _variant_mistakes(located.data, wrong)
     if mistakes or scenario is None:
         mistakes.sort(key=lambda mistake: _order(mistake, located, origins))
         raise ScenarioErrors(list(dict.fromkeys(_line(mistake, file, located, origins) for mistake in mistakes)))
@@ -103,36 +104,41 @@ def _resolved(data: dict[str, Any], changes: dict[str, Any]) -> tuple[Scenario |
     wrong = []
     for text, value in changes.items():
         path = parse_path(text)
-        mistake = put(data, path, copy.deepcopy(value)) if path else Mistake((text,), show(text), "a path such as flows[0].count")
-        if mistake:
+        if path is None:
+            wrong.append(Mistake((text,), show(text), "a path such as flows[0].count"))
+        elif mistake := put(data, path, copy.deepcopy(value)):
             wrong.append(mistake)
     scenario, more = _checked(data)
     return (None if wrong else scenario), wrong + more
 
 
-def _variant_mistakes(data: dict[str, Any], *, base_is_good: bool) -> Iterator[Mistake]:
-    """What a variant breaks, told at the variant's key; on a bad base only its paths can be judged."""
+def _variant_mistakes(data: dict[str, Any], base: Sequence[Mistake]) -> Iterator[Mistake]:
+    """What the variants break, told at the variant's key; `base` is wrong without them and not told again."""
     variants = data.get("variants")
     for name, changes in variants.items() if isinstance(variants, dict) else ():
         if not isinstance(changes, dict):
             continue
         for text, value in changes.items():  # one at a time, to know whose mistake it is
-            _, wrong = _resolved(data, {text: value})
-            path = parse_path(text)
-            for mistake in wrong:
-                on_path = path is None or mistake.path[: len(path)] == path[: len(mistake.path)]
-                if on_path:
-                    yield mistake._replace(path=("variants", name, text), found=mistake.found)
-        if base_is_good:
-            _, wrong = _resolved(data, changes)
-            for mistake in wrong:
-                if not any(_touches(text, mistake.path) for text in changes):
-                    yield mistake._replace(path=("variants", name), wanted=f"{mistake.wanted}, at {dotted(mistake.path)}")
+            for mistake in _new(_resolved(data, {text: value})[1], base):
+                if mistake.path == (text,) or _meet(text, mistake.path):
+                    yield mistake._replace(path=("variants", name, text))
+        if base:
+            continue
+        for mistake in _resolved(data, changes)[1]:
+            if not any(mistake.path == (text,) or _meet(text, mistake.path) for text in changes):
+                wanted = f"{mistake.wanted}, at {dotted(mistake.path)}"
+                yield mistake._replace(path=("variants", name), wanted=wanted)
 
 
-def _touches(text: str, path: Path) -> bool:
-    own = parse_path(text)
-    return own is None or path[: len(own)] == own[: len(path)]
+def _new(wrong: Sequence[Mistake], base: Sequence[Mistake]) -> list[Mistake]:
+    return [mistake for mistake in wrong if mistake not in base]
+
+
+def _meet(text: str, path: Path) -> bool:
+    """Whether one of the two paths leads through the other."""
+    own = parse_path(text) or ("",)
+    shorter = min(len(own), len(path))
+    return own[:shorter] == path[:shorter]
 
 
 def _override(data: dict[str, Any], overrides: Sequence[str], origins: dict[Path, str]) -> Iterator[Mistake]:
@@ -158,8 +164,8 @@ def _mistake(detail: dict[str, Any]) -> Mistake:
     context = detail.get("ctx") or {}
     match detail["type"]:
         case "refused":
-            choices = tuple(context["choices"])
-            return Mistake(path, show(detail["input"]), context["wanted"], choices, at_key=detail["loc"][-1:] == ("[key]",))
+            at_key = detail["loc"][-1] == "[key]"
+            return Mistake(path, show(detail["input"]), context["wanted"], tuple(context["choices"]), at_key)
         case "extra_forbidden":
             keys = _keys_at(path[:-1])
             return Mistake(path, repr(path[-1]), f"one of {alternatives(keys)}", keys, at_key=True)

@@ -28,25 +28,30 @@ def parse_path(text: str) -> Path | None:
 
 def put(data: Any, path: Path, value: Any) -> Mistake | None:
     """Puts `value` at `path` into `data`; a mistake, and nothing changed, when the path leads nowhere."""
-    at = data
-    for depth, step in enumerate(path):
-        last = depth == len(path) - 1
-        if isinstance(at, list) and isinstance(step, int):
-            if step >= len(at):
-                return Mistake(path[: depth + 1], f"[{step}]", f"a number below {len(at)}")
-        elif isinstance(at, dict) and isinstance(step, str):
-            if step not in at and not last:
-                known = tuple(map(str, at))
-                wanted = f"one of {alternatives(known)}" if known else f"nothing below {dotted(path[:depth])}"
-                return Mistake(path[: depth + 1], repr(step), wanted, known, at_key=True)
-        else:
-            wanted = "a key" if isinstance(at, dict) else "a number such as [0]" if isinstance(at, list) else "no more"
-            return Mistake(path[: depth + 1], show(step), f"{wanted} below {dotted(path[:depth]) or 'the scenario'}")
-        if last:
-            at[step] = _laid_over(at[step] if isinstance(at, list) or step in at else None, value)
-        else:
-            at = at[step]
+    at: Any = data
+    *way, last = path
+    for depth, step in enumerate(way):
+        if mistake := _no_way(at, path[: depth + 1], may_be_new=False):
+            return mistake
+        at = at[step]
+    if mistake := _no_way(at, path, may_be_new=True):
+        return mistake
+    at[last] = _laid_over(at[last] if isinstance(at, list) or last in at else None, value)
     return None
+
+
+def _no_way(at: Any, path: Path, *, may_be_new: bool) -> Mistake | None:
+    """Why the last step of `path` does not lead on from `at`."""
+    step = path[-1]
+    if isinstance(at, list) and isinstance(step, int):
+        return None if step < len(at) else Mistake(path, f"[{step}]", f"a number below {len(at)}")
+    if isinstance(at, dict) and isinstance(step, str):
+        if step in at or may_be_new:
+            return None
+        known = tuple(map(str, at))
+        return Mistake(path, repr(step), alternatives(known) if known else "no key here", known, at_key=True)
+    wanted = "a key" if isinstance(at, dict) else "a number such as [0]" if isinstance(at, list) else "nothing more"
+    return Mistake(path, show(step), f"{wanted} below {dotted(path[:-1]) or 'the scenario'}")
 
 
 def _laid_over(old: Any, new: Any) -> Any:

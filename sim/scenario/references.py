@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.units import format_time, parse_time_ps
-from sim.scenario.schema import Node, Scenario, alternatives
+from sim.scenario.schema import KINDS, Node, Scenario, alternatives
 from sim.scenario.text import Mistake, show
+
+NO_HOSTS = tuple(kind for kind in KINDS if kind != "host")  # a kind that is misspelt may be meant as one
 
 
 def mistakes(data: dict[str, Any]) -> Iterator[Mistake]:
@@ -58,7 +60,8 @@ def _nodes(nodes: dict[str, Any]) -> Iterator[Mistake]:
             if isinstance(address, str):
                 bare = address.partition("/")[0]
                 if bare in owner:
-                    yield Mistake((*here, "address"), show(address), f"an address of its own, not that of {owner[bare]}")
+                    wanted = f"an address of its own, not that of {owner[bare]}"
+                    yield Mistake((*here, "address"), show(address), wanted)
                 owner.setdefault(bare, f"{name}.{nic_name}")
 
 
@@ -70,14 +73,14 @@ def _links(data: dict[str, Any], nodes: dict[str, Any]) -> Iterator[Mistake]:
             if not isinstance(end, str) or end.count(".") != 1:
                 continue
             if end not in ends:
-                yield Mistake(("links", i, "ends", j), show(end), f"a NIC: {alternatives(ends) if ends else 'none'}", ends)
+                yield Mistake(("links", i, "ends", j), show(end), f"a NIC: {_any_of(ends)}", ends)
             elif end in used:
-                yield Mistake(("links", i, "ends", j), show(end), f"a NIC that is not in links[{used[end]}] already", ())
+                yield Mistake(("links", i, "ends", j), show(end), f"a NIC that is not in links[{used[end]}] already")
             used.setdefault(end, i)
 
 
 def _flows(data: dict[str, Any], nodes: dict[str, Any]) -> Iterator[Mistake]:
-    hosts = tuple(name for name, node in nodes.items() if node.get("kind", "host") == "host")
+    hosts = tuple(name for name, node in nodes.items() if node.get("kind") not in NO_HOSTS)
     names: dict[str, int] = {}
     for i, flow in _dicts(data.get("flows")):
         name = flow.get("name")
@@ -85,18 +88,16 @@ def _flows(data: dict[str, Any], nodes: dict[str, Any]) -> Iterator[Mistake]:
             if name in names:
                 yield Mistake(("flows", i, "name"), show(name), f"a name other than that of flows[{names[name]}]")
             names.setdefault(name, i)
-        ends = [flow.get("from"), flow.get("to")]
-        good = True
-        for key, end in zip(("from", "to"), ends, strict=True):
-            if isinstance(end, str) and end not in hosts:
-                good = False
-                yield Mistake(("flows", i, key), show(end), f"a host: {alternatives(hosts) if hosts else 'none'}", hosts)
-        if not good or not all(isinstance(end, str) for end in ends):
+        for key in ("from", "to"):
+            if isinstance(flow.get(key), str) and flow[key] not in hosts:
+                yield Mistake(("flows", i, key), show(flow[key]), f"a host: {_any_of(hosts)}", hosts)
+        sender, receiver = flow.get("from"), flow.get("to")
+        if sender not in hosts or receiver not in hosts:
             continue
-        if ends[0] == ends[1]:
-            yield Mistake(("flows", i, "to"), show(ends[1]), "another host than the one it comes from")
-        elif _links_are_whole(data, nodes) and ends[1] not in _reachable(data, ends[0]):
-            yield Mistake(("flows", i, "to"), show(ends[1]), f"a host that links lead to from {ends[0]}")
+        if sender == receiver:
+            yield Mistake(("flows", i, "to"), show(receiver), "another host than the one it comes from")
+        elif _links_are_whole(data, nodes) and receiver not in _reachable(data, str(sender)):
+            yield Mistake(("flows", i, "to"), show(receiver), f"a host that links lead to from {sender}")
 
 
 def _links_are_whole(data: dict[str, Any], nodes: dict[str, Any]) -> bool:
@@ -116,6 +117,10 @@ def _reachable(data: dict[str, Any], start: str) -> set[str]:
         new = {node for pair in pairs if new & set(pair) for node in pair} - found
         found |= new
     return found
+
+
+def _any_of(names: tuple[str, ...]) -> str:
+    return alternatives(names) if names else "there is none"
 
 
 def _mapping(value: object) -> dict[str, Any]:

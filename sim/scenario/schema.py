@@ -146,11 +146,12 @@ def _or_null(check: BeforeValidator) -> BeforeValidator:
 
 
 _TIME = _quantity(parse_time_ps, "a time such as 20us")
+_SOME_TIME = _quantity(parse_time_ps, "a time of at least 1ps such as 20us", 1)
 _SIZE = _quantity(parse_size_bytes, "a size such as 1500 or 1MiB", 1)
 _END_LIST = BeforeValidator(_ends)
 
 Time = Annotated[int, _TIME, PlainSerializer(format_time)]
-PositiveTime = Annotated[int, _quantity(parse_time_ps, "a time of at least 1ps such as 20us", 1), PlainSerializer(format_time)]
+PositiveTime = Annotated[int, _SOME_TIME, PlainSerializer(format_time)]
 Rate = Annotated[int, _quantity(parse_rate_bps, "a rate such as 10Gbps", 1), PlainSerializer(format_rate)]
 Size = Annotated[int, _SIZE, PlainSerializer(format_size)]
 Switch = Annotated[bool, BeforeValidator(_switch), PlainSerializer(lambda on: "on" if on else "off", return_type=str)]

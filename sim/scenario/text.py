@@ -39,7 +39,7 @@ def read(text: str) -> Located:
     yaml = YAML(typ="rt", pure=True)
     try:
         root = yaml.compose(text)
-        data = None if root is None else _plain(root, (), located, (), yaml)
+        data = None if root is None else _plain(root, (), located, ())
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
@@ -81,7 +81,7 @@ def dotted(path: Path) -> str:
     return text
 
 
-def _plain(node: Node, path: Path, located: Located, above: tuple[int, ...], yaml: YAML) -> Any:
+def _plain(node: Node, path: Path, located: Located, above: tuple[int, ...]) -> Any:
     """`above` are the nodes this one lies in: an alias to one of them would never end."""
     located.values[path] = _place(node)
     if id(node) in above:
@@ -99,11 +99,12 @@ def _plain(node: Node, path: Path, located: Located, above: tuple[int, ...], yam
                 )
                 continue
             located.keys[here] = _place(key_node)
-            mapping[key] = _plain(value_node, here, located, within, yaml)
+            mapping[key] = _plain(value_node, here, located, within)
         return mapping
     if isinstance(node, SequenceNode):
-        return [_plain(item, (*path, i), located, within, yaml) for i, item in enumerate(node.value)]
-    return _scalar(node, yaml)
+        return [_plain(item, (*path, i), located, within) for i, item in enumerate(node.value)]
+    assert isinstance(node, ScalarNode)
+    return _scalar(node)
 
 
 def _entries(node: MappingNode) -> Iterator[tuple[str, Node, Node]]:
@@ -111,7 +112,7 @@ def _entries(node: MappingNode) -> Iterator[tuple[str, Node, Node]]:
         yield (key_node.value if isinstance(key_node, ScalarNode) else "?"), key_node, value_node
 
 
-def _scalar(node: ScalarNode, yaml: YAML) -> Any:
+def _scalar(node: ScalarNode) -> Any:
     kind = str(node.tag).rpartition(":")[2]
     if node.style in ("'", '"', "|", ">"):
         return node.value
