@@ -11,6 +11,8 @@ PS_PER_NS = 10**3
 PS_PER_US = 10**6
 PS_PER_MS = 10**9
 PS_PER_S = 10**12
+BPS_PER_GBPS = 10**9
+BYTES_PER_MIB = 2**20
 
 _TIMES_PS = {"s": PS_PER_S, "ms": PS_PER_MS, "us": PS_PER_US, "ns": PS_PER_NS, "ps": 1}
 _RATES_BPS = {"Gbps": 10**9, "Mbps": 10**6, "kbps": 10**3, "Tbps": 10**12, "bps": 1}

@@ -14,7 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
 
 LOST = (
     "ce", "ack", "window", "tsval", "tsecr", "psh", "urgent", "tos", "ttl", "ip_id", "vlan", "options", "boundary",
@@ -79,6 +82,13 @@ class RunResult:
         }
 
 
+class Finished(NamedTuple):
+    """A variant that has run, with its resolved scenario."""
+
+    scenario: "Scenario"
+    result: RunResult
+
+
 def report(results: Sequence[RunResult]) -> dict[str, Any]:
     """What `--json` writes for the variants of one scenario. ValueError without any result."""
     if not results:
@@ -90,51 +100,67 @@ def report(results: Sequence[RunResult]) -> dict[str, Any]:
     }
 
 
-def saved(result: RunResult) -> dict[str, Any]:
+def saved(finished: Finished) -> dict[str, Any]:
     """A variant as `metrics.json` holds it: `as_json` and what the figures need besides."""
+    scenario, result = finished
     return result.as_json() | {
+        "observe": scenario.observe,
         "merge_sizes": {str(size): result.merge_sizes[size] for size in sorted(result.merge_sizes)},
         "poll_timeline": _plain(result.poll_timeline),
     }
 
 
 def dump(data: object) -> str:
-    """JSON as all files under `results/` have it."""
+    """JSON as all files under `results/` have it. ValueError for a NaN or an infinity."""
     return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
 
 def write(
     out: Path,
-    results: Sequence[RunResult],
+    finished: Sequence[Finished],
     *,
-    resolved: Mapping[str, str],
-    figures: Callable[[Path], None] | None = None,
+    figures: Callable[[Path], object] | None = None,
+    captures: Path | None = None,
 ) -> Path:
-    """Replaces `out/<scenario>` by the folder of `results`; returns it.
+    """Replaces the folder `out/<scenario>` by one of the `finished` variants; returns it.
 
-    `resolved` maps a variant to its scenario as YAML; `figures` draws from the folder it is given into it. Captures
-    that lie in the folder stay. Raises OSError when `out` cannot be written; the old folder is then as it was.
+    `figures` draws from the folder it is given into it; `captures` is a folder taken over as `pcap`. Raises OSError
+    when `out` cannot be written, ValueError when nothing has finished; the old folder is then as it was.
     """
+    results = [each.result for each in finished]
+    metrics = report(results) | {"variants": [saved(each) for each in finished]}
     place = out / results[0].scenario
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=out) as folder:
         new = Path(folder) / place.name
         new.mkdir()
-        for variant, text in resolved.items():
-            (new / f"{variant}.yaml").write_text(text, encoding="utf-8")
-        metrics = report(results) | {"variants": [saved(result) for result in results]}
+        for scenario, result in finished:
+            (new / f"{result.variant}.yaml").write_text(scenario.resolved_yaml(), encoding="utf-8")
         (new / "metrics.json").write_text(dump(metrics), encoding="utf-8")
         (new / "versions.json").write_text(dump(versions()), encoding="utf-8")
         wall_clock = {result.variant: {"wall_s": result.wall_s, "events": result.events} for result in results}
         (new / "wall-clock.json").write_text(dump(wall_clock), encoding="utf-8")
         if figures:
             figures(new)
-        if (place / "pcap").is_dir():
-            shutil.copytree(place / "pcap", new / "pcap")
+        if captures:
+            shutil.copytree(captures, new / "pcap", copy_function=_link)
         if place.exists():
             os.rename(place, Path(folder) / "old")
         os.rename(new, place)
     return place
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all. Raises OSError."""
+    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(part, 0o666 & ~_umask())
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -148,6 +174,20 @@ def read(folder: Path) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Python and the libraries that decide a result or draw it."""
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
+def _link(old: str, new: str) -> None:
+    """A capture may be large: a second name for it where the file system has such, else a copy."""
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copy2(old, new)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

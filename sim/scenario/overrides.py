@@ -36,7 +36,8 @@ def put(data: Any, path: Path, value: Any) -> Mistake | None:
         at = at[step]
     if mistake := _no_way(at, path, may_be_new=True):
         return mistake
-    at[last] = _laid_over(at[last] if isinstance(at, list) or last in at else None, value)
+    old = None if isinstance(at, dict) and last not in at else at[last]
+    at[last] = _laid_over(old, value)
     return None
 
 

@@ -14,6 +14,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pydantic_core import PydanticCustomError
 
 from models.units import (
+    BYTES_PER_MIB,
+    PS_PER_MS,
+    PS_PER_US,
     format_rate,
     format_size,
     format_time,
@@ -170,7 +173,7 @@ class Nic(_Part):
     address: Annotated[str | None, BeforeValidator(_address)] = None  # with its prefix; None: build assigns one
     mtu_bytes: Annotated[int, _whole(68, 65535)] = Field(1500, alias="mtu")  # 68: RFC 791 section 3.2
     rx_ring_frames: Annotated[int, _whole(1, 65536)] = Field(1024, alias="rx-ring")
-    rx_usecs_ps: Time = Field(20_000_000, alias="rx-usecs")
+    rx_usecs_ps: Time = Field(20 * PS_PER_US, alias="rx-usecs")
     rx_frames: Annotated[int, _whole(1, 65536)] = Field(32, alias="rx-frames")
     gro: Switch = False
     lro: Switch = False
@@ -195,7 +198,7 @@ class Link(_Part):
 
     ends: Annotated[tuple[End, End], _END_LIST]
     rate_bps: Rate = Field(alias="rate")
-    delay_ps: PositiveTime = Field(1_000_000, alias="delay")
+    delay_ps: PositiveTime = Field(PS_PER_US, alias="delay")
     queue_frames: Annotated[int, _whole(1, 1_000_000)] = Field(1000, alias="queue")  # with the frame in service
     loss: Annotated[float, BeforeValidator(_probability)] = 0.0
     jitter_ps: Time = Field(0, alias="jitter")  # each frame is late by 0 to jitter, so frames overtake
@@ -209,7 +212,7 @@ class Flow(_Part):
     receiver: Name = Field(alias="to")
     count: Annotated[int, _whole(1, 100_000)] = 1
     congestion: Annotated[str, _word(*CONGESTION)] = "cubic"
-    window_bytes: Size = Field(1 << 20, alias="window")  # the receiver's buffer
+    window_bytes: Size = Field(BYTES_PER_MIB, alias="window")  # the receiver's buffer
     total_bytes: Annotated[int | None, _or_null(_SIZE), PlainSerializer(lambda n: n and format_size(n))] = Field(
         None, alias="bytes"
     )  # None: as long as the run lasts
@@ -223,7 +226,7 @@ class Scenario(_Part):
 
     name: Name
     seed: Annotated[int, _whole(0, 2**63 - 1)] = 1
-    duration_ps: PositiveTime = Field(100_000_000_000, alias="duration")
+    duration_ps: PositiveTime = Field(100 * PS_PER_MS, alias="duration")
     warmup_ps: Time = Field(0, alias="warmup")
     observe: Name
     max_train_frames: Annotated[int | None, _or_null(_whole(1, 2**31 - 1))] = None  # None: unlimited

@@ -1,0 +1,42 @@
+"""Which command is meant. A command's file is imported when it is called for: `--help` shall not wait for numba."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "run": "simulate scenarios, compare their variants, write results and figures",
+    "list": "show the scenarios and the question each asks",
+    "validate": "check scenario files without running them",
+    "coalesce": "show what receive offload makes of a capture",
+}
+USAGE_ERROR = 2  # what argparse uses too
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command in `argv` [without the program's name]; returns the exit status.
+
+    0: done; 1: done, and the answer is no; 2: something asked for cannot be; 130: interrupted. Raises SystemExit as
+    argparse does.
+    """
+    parser = argparse.ArgumentParser(
+        prog="run.py", description="A discrete-event simulator of TCP receive offload (LRO and GRO)."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    command = next((word for word in argv if not word.startswith("-")), None)
+    for name, about in COMMANDS.items():
+        own = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        if name == command:
+            module = importlib.import_module(f"sim.cli.{name}")
+            module.add_arguments(own)
+    args, rest = parser.parse_known_args(argv)
+    if rest:  # argparse gives up on positionals that stand behind an option
+        if not hasattr(args, "inputs") or any(word.startswith("-") and word != "-" for word in rest):
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        args.inputs += rest
+    try:
+        return int(module.main(args))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
