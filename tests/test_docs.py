@@ -1,0 +1,45 @@
+"""What the documentation lists is what the code has."""
+
+import re
+from pathlib import Path
+
+from models.cpu.costs import KINDS
+from models.offload.why import Fate, Why
+
+REASONS = (Path(__file__).parent.parent / "docs" / "reasons.md").read_text(encoding="utf-8")
+
+
+def listed(section: str) -> list[str]:
+    """The names in the first column of the tables below the heading `section`."""
+    text = REASONS.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+    first_cells = re.findall(r"^\| (`[^|]*) \|", text, flags=re.MULTILINE)
+    return [name for cell in first_cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_every_fate_is_listed():
+    assert listed("Fates") == [fate.name.lower() for fate in Fate]
+
+
+def test_every_reason_is_listed_in_order():
+    assert listed("Why a frame did not join, why a packet was complete") == [w.label for w in Why if w is not Why.NONE]
+
+
+def test_every_kind_of_work_is_listed():
+    assert sorted(listed("Kinds of work")) == sorted(KINDS)
+
+
+def test_every_drop_is_listed():
+    """Reasons are plain strings at the call, so they are read from the source."""
+    nodes = Path(__file__).parent.parent / "sim" / "nodes"
+    used = {
+        name
+        for file in nodes.rglob("*.py")
+        for name in re.findall(r"\.drop\(\s*[\"']([a-z-]+)[\"']", file.read_text(encoding="utf-8"))
+    }
+    assert used <= set(listed("Drops"))
+
+
+def test_every_loss_is_listed():
+    from sim.results import LOST
+
+    assert sorted(listed("What a packet can lose")) == sorted(LOST)
