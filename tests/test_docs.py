@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from models.cpu.costs import KINDS
+from models.forwarding.router import Verdict
 from models.offload.why import Fate, Why
 
 REASONS = (Path(__file__).parent.parent / "docs" / "reasons.md").read_text(encoding="utf-8")
@@ -29,14 +30,21 @@ def test_every_kind_of_work_is_listed():
 
 
 def test_every_drop_is_listed():
-    """Reasons are plain strings at the call, so they are read from the source."""
+    """Those of the nodes are plain strings at the call, so they are read from the source."""
     nodes = Path(__file__).parent.parent / "sim" / "nodes"
     used = {
         name
         for file in nodes.rglob("*.py")
         for name in re.findall(r"\.drop\(\s*[\"']([a-z-]+)[\"']", file.read_text(encoding="utf-8"))
     }
-    assert used <= set(listed("Drops"))
+    verdicts = {verdict.label for verdict in Verdict if verdict is not Verdict.FORWARDED}
+    assert listed_once("Drops") == used | verdicts
+
+
+def listed_once(section: str) -> set[str]:
+    names = listed(section)
+    assert len(names) == len(set(names))
+    return set(names)
 
 
 def test_every_loss_is_listed():
