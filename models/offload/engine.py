@@ -1,0 +1,260 @@
+"""A receive offload engine: a flow table, the rule book it asks, and what it holds between calls.
+
+Models: one engine instance as one NAPI instance, queue or card has it.
+Leaves out: when it is asked (`sim/nodes/`), what the work costs (`models/cpu/`).
+Sources: own.
+Checked by: tests/models/offload/test_engine.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.offload import flow_table, gro, lro_driver, lro_hardware
+from models.offload.held import (
+    AUDIT,
+    BOOK_WORDS,
+    BUCKETS,
+    ENGINE,
+    FRAMES_ALTERED,
+    FRAMES_CHECKED,
+    FREE_MEMBER,
+    FREE_PIECE,
+    GRO,
+    HELD_FRAMES,
+    HELD_MEMBERS,
+    HELD_PACKETS,
+    HELD_PAYLOAD_BYTES,
+    HELD_PIECES,
+    JIFFY,
+    LAST_TIME_PS,
+    LOST,
+    LOST_FIRST,
+    LRO_DRIVER,
+    MAX_BYTES,
+    MAX_SEGMENTS,
+    MERGE_EVERYTHING,
+    MTU_BYTES,
+    NEXT_MEMBER,
+    NEXT_PIECE,
+    OUT_PACKETS,
+    OUT_PIECES,
+    PER_BUCKET,
+    SETUP_WORDS,
+    STATE_COLUMNS,
+    Bytes,
+    Delivered,
+    Held,
+    Ints,
+)
+from models.offload.why import Why
+from models.payload import Payloads
+from models.train import ABSENT, COLUMNS, HEAD_WIDTH, PIECE_COLUMNS, FrameTrain
+
+__all__ = ["ENGINES", "LOST", "Engine", "Outcome", "make"]
+
+NO_LIMIT = 1 << 62
+
+SETUPS: dict[str, dict[int, int]] = {
+    "gro": {
+        ENGINE: GRO,
+        BUCKETS: gro.BUCKETS,
+        PER_BUCKET: gro.HELD_PER_BUCKET,
+        MAX_BYTES: gro.MAX_PACKET_BYTES,
+    },
+    "lro-driver": {
+        ENGINE: LRO_DRIVER,
+        PER_BUCKET: lro_driver.SESSIONS,
+        MAX_SEGMENTS: lro_driver.MAX_AGGREGATED,
+        MTU_BYTES: 1500,
+    },
+    "merge-everything": {
+        ENGINE: MERGE_EVERYTHING,
+        PER_BUCKET: lro_hardware.CONTEXTS,
+        MAX_BYTES: lro_hardware.MAX_PACKET_BYTES,
+    },
+}
+ENGINES = tuple(SETUPS)
+LIMITS = {  # what `make` takes by keyword, and which word of the setup it is
+    "per_bucket": PER_BUCKET,
+    "max_bytes": MAX_BYTES,
+    "max_segments": MAX_SEGMENTS,
+    "mtu_bytes": MTU_BYTES,
+}
+
+
+def make(name: str, *, audit: bool = False, **limits: int) -> Engine:
+    """The engine called `name`; ValueError for a name not in ENGINES or a limit not in LIMITS."""
+    if name not in SETUPS:
+        raise ValueError(f"engine: found {name!r}, wanted one of {', '.join(ENGINES)}")
+    if unknown := set(limits) - set(LIMITS):
+        raise ValueError(f"{name}: found limit {min(unknown)!r}, wanted one of {', '.join(LIMITS)}")
+    setup = np.zeros(SETUP_WORDS, np.int64)
+    setup[[BUCKETS, MAX_BYTES, MAX_SEGMENTS]] = 1, NO_LIMIT, NO_LIMIT
+    for word, value in SETUPS[name].items():
+        setup[word] = value
+    for limit, value in limits.items():
+        setup[LIMITS[limit]] = value
+    setup[AUDIT] = audit
+    return Engine(name, setup)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one call delivered, in the order the stack gets it, and what became of each row it was handed.
+
+    `closed_by[k]`: the row during whose processing packet `k` was delivered, -1 in a flush; `close[k]`: the Why of a
+    packet that had been held, NONE of one passed on. `fate[i]`, `reason[i]`: Fate and Why of row `i`; the reason is
+    NONE for a frame that joined. Which frames are in a packet: `frame_id`, `frame_count` and pieces of `packets`."""
+
+    packets: FrameTrain
+    closed_by: Ints
+    close: Ints
+    fate: Ints
+    reason: Ints
+
+
+class Engine:
+    """Joins frames of trains; what it holds persists between calls, so trains may be cut anywhere."""
+
+    def __init__(self, name: str, setup: Ints) -> None:
+        self.name = name
+        self._setup = setup
+        self._book = np.zeros(BOOK_WORDS, np.int64)
+        self._book[[FREE_PIECE, FREE_MEMBER]] = ABSENT
+        buckets, per_bucket = int(setup[BUCKETS]), int(setup[PER_BUCKET])
+        slots = buckets * per_bucket
+        order = np.zeros((buckets, 1 + per_bucket), np.int64)
+        order[:, 1:] = np.arange(slots).reshape(buckets, per_bucket)
+        self._slots = slots
+        self._audit = bool(setup[AUDIT])
+        self._width = HEAD_WIDTH
+        self._held = Held(
+            cells=np.zeros((slots, len(COLUMNS)), np.int64),
+            head=np.zeros((slots, HEAD_WIDTH), np.uint8),
+            state=np.zeros((slots, len(STATE_COLUMNS)), np.int64),
+            order=order,
+            pieces=np.zeros((0, len(PIECE_COLUMNS) + 1), np.int64),
+            members=np.zeros((0, len(COLUMNS) + 1), np.int64),
+            member_head=np.zeros((0, HEAD_WIDTH), np.uint8),
+        )
+        self._out = _scratch(0, 0, HEAD_WIDTH)
+
+    def receive(self, train: FrameTrain, payloads: Payloads, *, jiffy: int = 0) -> Outcome:
+        """Take a train in, during jiffy `jiffy`."""
+        n = len(train)
+        meta, head = train.meta, train.head
+        if not meta.flags.c_contiguous:
+            meta = np.ascontiguousarray(meta)
+        if head.shape[1] != self._width or not head.flags.c_contiguous:
+            head = self._fit(head)
+        self._make_room(n, int(train.column("piece_count").sum()) if len(train.pieces) else n)
+        self._setup[JIFFY] = jiffy
+        verdict = np.empty((2, n), np.int64)
+        flow_table.receive(self._setup, self._held, meta, head, train.pieces, payloads, self._out, verdict, self._book)
+        return self._outcome(verdict)
+
+    def flush(self, payloads: Payloads, *, now_ps: int | None = None, why: Why = Why.POLL_END) -> Outcome:
+        """Deliver everything held, at `now_ps` (default: the time of the last frame taken in)."""
+        return self._flush(payloads, now_ps, why, only_older=False)
+
+    def flush_old(self, payloads: Payloads, *, jiffy: int, now_ps: int | None = None, why: Why = Why.TIMER) -> Outcome:
+        """Deliver what was first held before jiffy `jiffy`; a bucket ends at the first that was not."""
+        self._setup[JIFFY] = jiffy
+        return self._flush(payloads, now_ps, why, only_older=True)
+
+    @property
+    def held_packets(self) -> int:
+        return int(self._book[HELD_PACKETS])
+
+    @property
+    def held_frames(self) -> int:
+        return int(self._book[HELD_FRAMES])
+
+    @property
+    def held_payload_bytes(self) -> int:
+        return int(self._book[HELD_PAYLOAD_BYTES])
+
+    @property
+    def frames_checked(self) -> int:
+        """Frames delivered under the audit."""
+        return int(self._book[FRAMES_CHECKED])
+
+    @property
+    def frames_altered(self) -> int:
+        """Of these, how many a cut of their packet would not give back as they came."""
+        return int(self._book[FRAMES_ALTERED])
+
+    @property
+    def lost(self) -> Ints:
+        """How often each field of LOST was lost, int64[len(LOST)], a copy."""
+        return self._book[LOST_FIRST:].copy()
+
+    def _flush(self, payloads: Payloads, now_ps: int | None, why: Why, *, only_older: bool) -> Outcome:
+        time_ps = int(self._book[LAST_TIME_PS]) if now_ps is None else now_ps
+        self._make_room(0, 0)
+        flow_table.flush(self._setup, self._held, payloads, self._out, self._book, time_ps, int(why), only_older)
+        return self._outcome(np.empty((2, 0), np.int64))
+
+    def _outcome(self, verdict: Ints) -> Outcome:
+        packets, pieces = int(self._book[OUT_PACKETS]), int(self._book[OUT_PIECES])
+        out = self._out
+        train = FrameTrain(out.cells[:packets].copy(), out.head[:packets].copy(), out.pieces[:pieces].copy())
+        marks = out.marks[:packets].T.copy()
+        return Outcome(train, marks[0], marks[1], verdict[0], verdict[1])
+
+    def _make_room(self, frames: int, pieces: int) -> None:
+        """Grow arenas and scratch for a call with so many frames; nothing grows inside compiled code."""
+        held, book, out = self._held, self._book, self._out
+        held_pieces = int(book[HELD_PIECES])
+        if held_pieces + 2 * pieces > len(held.pieces):  # a first join of strangers links two pieces
+            self._held = held = held._replace(
+                pieces=_grown(held.pieces, 2 * (held_pieces + 2 * pieces), NEXT_PIECE, FREE_PIECE, book)
+            )
+        if self._audit and int(book[HELD_MEMBERS]) + frames > len(held.members):
+            members = _grown(held.members, 2 * (int(book[HELD_MEMBERS]) + frames), NEXT_MEMBER, FREE_MEMBER, book)
+            member_head = np.zeros((len(members), self._width), np.uint8)
+            member_head[: len(held.member_head)] = held.member_head
+            self._held = held._replace(members=members, member_head=member_head)
+        if frames + self._slots > len(out.cells) or held_pieces + 2 * pieces > len(out.pieces):
+            self._out = _scratch(2 * frames + self._slots, 2 * held_pieces + 4 * pieces, self._width)
+
+    def _fit(self, head: Bytes) -> Bytes:
+        """`head` as wide as everything here; what is here grows when it must."""
+        if head.shape[1] > self._width:
+            self._width = head.shape[1]
+            held = self._held
+            self._held = held._replace(
+                head=_widened(held.head, self._width), member_head=_widened(held.member_head, self._width)
+            )
+            self._out = _scratch(len(self._out.cells), len(self._out.pieces), self._width)
+        return np.ascontiguousarray(_widened(head, self._width))
+
+
+def _scratch(packets: int, pieces: int, width: int) -> Delivered:
+    return Delivered(
+        cells=np.zeros((packets, len(COLUMNS)), np.int64),
+        head=np.zeros((packets, width), np.uint8),
+        pieces=np.zeros((pieces, len(PIECE_COLUMNS)), np.int64),
+        marks=np.zeros((packets, 2), np.int64),
+    )
+
+
+def _widened(head: Bytes, width: int) -> Bytes:
+    if head.shape[1] == width:
+        return head
+    wide = np.zeros((len(head), width), np.uint8)
+    wide[:, : head.shape[1]] = head
+    return wide
+
+
+def _grown(arena: Ints, rows: int, link: int, free: int, book: Ints) -> Ints:
+    """`arena` with `rows` rows; the new ones lead the list of free ones."""
+    grown = np.zeros((rows, arena.shape[1]), np.int64)
+    grown[: len(arena)] = arena
+    grown[len(arena) :, link] = np.arange(len(arena) + 1, rows + 1)
+    grown[-1, link] = book[free]
+    book[free] = len(arena)
+    return grown

@@ -1,0 +1,98 @@
+"""What an engine remembers of the packets it holds: columns, for the rule books to read and the flow table to keep.
+
+Models: struct napi_gro_cb, struct net_lro_desc, a card's context: whatever a merge must know.
+Leaves out: any rule.
+Sources: own.
+Checked by: tests/models/offload/test_flow_table.py.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.train import COLUMNS, PIECE_COLUMNS
+
+STATE_COLUMNS = (
+    "next_seq",
+    "ip_bytes",  # length from the IP header on
+    "segments",  # frames in it, as far as this engine knows
+    "mss",  # payload of the first segment, or of the longest where the engine says so
+    "fixed_id",  # 1: every segment has the first one's IP ID
+    "tsval",  # of the first segment, where the engine keeps it; else 0
+    "saw_timestamps",
+    "age",  # the jiffy in which it was first held
+    "first_piece",  # in `pieces`, ABSENT while the payload is one piece
+    "last_piece",
+    "first_member",  # in `members`
+    "last_member",
+)
+(
+    NEXT_SEQ,
+    IP_BYTES,
+    SEGMENTS,
+    MSS,
+    FIXED_ID,
+    TSVAL,
+    SAW_TIMESTAMPS,
+    AGE,
+    FIRST_PIECE_SLOT,
+    LAST_PIECE_SLOT,
+    FIRST_MEMBER,
+    LAST_MEMBER,
+) = range(len(STATE_COLUMNS))
+
+NEXT_PIECE = len(PIECE_COLUMNS)  # in both arenas the last column links a packet's own, or the free ones
+NEXT_MEMBER = len(COLUMNS)
+
+# `setup` int64[...]: what the engine is and its limits; `jiffy` is set anew by every call
+ENGINE, BUCKETS, PER_BUCKET, MAX_BYTES, MAX_SEGMENTS, MTU_BYTES, AUDIT, JIFFY, SETUP_WORDS = range(9)
+GRO, LRO_DRIVER, MERGE_EVERYTHING = range(3)
+
+# what is lost when a merged packet is cut again, in the order of the audit's totals
+LOST = ("ce", "ack", "window", "tsval", "tsecr", "psh", "urgent", "tos", "ttl", "ip_id", "vlan", "options", "boundary")
+
+# `book` int64[...]: running totals and free lists
+(
+    OUT_PACKETS,
+    OUT_PIECES,
+    FREE_PIECE,
+    FREE_MEMBER,
+    HELD_PACKETS,
+    HELD_FRAMES,
+    HELD_PAYLOAD_BYTES,
+    HELD_PIECES,
+    HELD_MEMBERS,
+    LAST_TIME_PS,
+    FRAMES_CHECKED,
+    FRAMES_ALTERED,
+    LOST_FIRST,
+) = range(13)
+BOOK_WORDS = LOST_FIRST + len(LOST)
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+
+class Held(NamedTuple):
+    """`cells`, `head`, `state`: one row a slot. `order` int64[buckets, 1 + slots of a bucket]: how many are used, then
+    the bucket's slots, the used ones oldest first. `pieces`, `members`, `member_head`: arenas of linked rows."""
+
+    cells: Ints
+    head: Bytes
+    state: Ints
+    order: Ints
+    pieces: Ints
+    members: Ints
+    member_head: Bytes
+
+
+class Delivered(NamedTuple):
+    """Scratch for what a call delivers; `marks` int64[k, 2]: closed by which row, and why."""
+
+    cells: Ints
+    head: Bytes
+    pieces: Ints
+    marks: Ints

@@ -1,0 +1,171 @@
+"""Large receive offload in the driver, the Linux inet_lro library of 2007 to 2015: the rule book.
+
+Models: one manager per queue, IPv4 and TCP, whole-skb mode, with what it forgets and with its quirks.
+Leaves out: page mode (and its lost VLAN tag); the sum of the payload taken from the segments' own checksum fields: the
+    front door lets only verified segments in, so it is the sum of the bytes.
+Sources: rules of net/ipv4/inet_lro.c as collected in the project's fact sheet, section 3; own words. The front door is
+    that of myri10ge and mlx4: IPv4, TCP, no fragment, both checksums verified by the card.
+Checked by: tests/models/offload/test_lro_driver.py.
+
+A frame whose checksum nobody looked at (CSUM_NONE) is verified here as the card would have: every card that used this
+library verified checksums.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.compiled import njit
+from models.offload.held import IP_BYTES, MAX_SEGMENTS, MSS, MTU_BYTES, NEXT_SEQ, SAW_TIMESTAMPS, SEGMENTS, TSVAL
+from models.offload.why import Why
+from models.payload import copy_payload
+from models.train import (
+    CSUM_BAD,
+    CSUM_NONE,
+    CSUM_STATE,
+    CSUM_VERIFIED,
+    GSO_BYTES,
+    HEAD_BYTES,
+    L3,
+    L4,
+    PAYLOAD_BYTES,
+    SOURCE,
+    START,
+    TAIL_BYTES,
+)
+from models.wire import checksum, ethernet, ipv4, tcp
+from models.wire.octets import be32, put16, put32
+
+SESSIONS = 8  # max_desc of most drivers
+MAX_AGGREGATED = 64  # max_aggr of ehea, myri10ge, enic
+NEVER = tcp.CWR | tcp.ECE | tcp.URG | tcp.RST | tcp.SYN | tcp.FIN
+CONGESTION_EXPERIENCED = 3
+TSECR_AT = 8  # from the end of the 20 bytes: NOP NOP kind length TSval TSecr
+
+
+@njit
+def overlooks(payloads, pieces, row, cells):
+    """The driver's callback: what is not handed to the library goes straight up."""
+    l3 = cells[L3]
+    if l3 < 0 or np.int64(row[l3]) >> 4 != 4:
+        return Why.NOT_IP  # version 4 is all it knows
+    if ipv4.protocol(row, l3) != tcp.PROTOCOL:
+        return Why.NOT_TCP
+    if ipv4.fragment(row, l3) & (ipv4.MF | ipv4.OFFSET_MASK):
+        return Why.FRAGMENT
+    if cells[L4] < 0:
+        return Why.MALFORMED
+    if cells[GSO_BYTES]:
+        return Why.ALREADY_MERGED
+    if cells[CSUM_STATE] == CSUM_BAD or not checksum.ipv4_header_is_right(row, l3):
+        return Why.CHECKSUM
+    if cells[CSUM_STATE] == CSUM_NONE and not checksum.transport_is_right(payloads, pieces, row, cells):
+        return Why.CHECKSUM
+    return Why.NONE
+
+
+@njit
+def bars(row, cells):
+    """lro_tcp_ip_check(), as far as it does not look at the session."""
+    l3, l4 = cells[L3], cells[L4]
+    if ipv4.total_length(row, l3) != cells[HEAD_BYTES] - l3 + cells[PAYLOAD_BYTES] + cells[TAIL_BYTES]:
+        return Why.PADDING
+    if cells[PAYLOAD_BYTES] == 0:
+        return Why.NO_PAYLOAD
+    if ipv4.header_bytes(row, l3) != ipv4.MINIMUM_BYTES:
+        return Why.IP_OPTIONS
+    flags = tcp.flags(row, l4)
+    if flags & tcp.CWR:
+        return Why.CWR
+    if flags & NEVER or not flags & tcp.ACK_FLAG:
+        return Why.FLAGS
+    if ipv4.tos(row, l3) & 3 == CONGESTION_EXPERIENCED:
+        return Why.ECN
+    if tcp.header_bytes(row, l4) != tcp.MINIMUM_BYTES:
+        if not tcp.has_aligned_timestamps(row, l4) or tcp.tsecr(row, l4) == 0:
+            return Why.OPTIONS
+    return Why.NONE
+
+
+@njit
+def same_flow(held, k, row, cells):
+    """lro_check_tcp_conn(): addresses and ports; neither MAC addresses nor VLAN."""
+    old, was = held.head[k], held.cells[k]
+    if tcp.ports(old, was[L4]) != tcp.ports(row, cells[L4]):
+        return False
+    if ipv4.source(old, was[L3]) != ipv4.source(row, cells[L3]):
+        return False
+    return ipv4.destination(old, was[L3]) == ipv4.destination(row, cells[L3])
+
+
+@njit
+def refuses(held, k, row, cells):
+    """__lro_proc_skb() and lro_tcp_ip_check() with a session: next in sequence, and no older timestamp."""
+    state = held.state[k]
+    if tcp.seq(row, cells[L4]) != state[NEXT_SEQ]:
+        return Why.GAP
+    if cells[L3] != ethernet.HEADER_BYTES:  # quirk: only the start of a session allows for a tag in the frame
+        return Why.VLAN
+    if tcp.header_bytes(row, cells[L4]) != tcp.MINIMUM_BYTES:  # quirk: not compared with the session's own layout
+        if (tcp.tsval(row, cells[L4]) - state[TSVAL]) & 0x80000000:  # older than the first one's
+            return Why.OPTIONS
+    return Why.NONE
+
+
+@njit
+def declines(row, cells):
+    """What is eligible starts a session."""
+    return Why.NONE
+
+
+@njit
+def starts(state, k, row, cells):
+    """lro_init_desc()."""
+    if tcp.header_bytes(row, cells[L4]) != tcp.MINIMUM_BYTES:
+        state[k, SAW_TIMESTAMPS] = 1
+        state[k, TSVAL] = tcp.tsval(row, cells[L4])
+
+
+@njit
+def joins(held, k, payloads, row, cells):
+    """lro_add_common(): the newest ack, window and TSecr; TSval stays the first one's, for PAWS."""
+    old, state = held.head[k], held.state[k]
+    was, l4 = held.cells[k, L4], cells[L4]
+    put32(old, was + tcp.ACK, tcp.ack(row, l4))
+    put16(old, was + tcp.WINDOW, tcp.window(row, l4))
+    if state[SAW_TIMESTAMPS]:
+        if tcp.header_bytes(row, l4) == tcp.MINIMUM_BYTES:  # quirk: reads where the option would be
+            tsecr = payload_word(payloads, cells, TSECR_AT)
+        else:
+            tsecr = tcp.tsecr(row, l4)
+        put32(old, was + tcp.MINIMUM_BYTES + TSECR_AT, tsecr)
+    state[MSS] = max(state[MSS], cells[PAYLOAD_BYTES])
+
+
+@njit
+def payload_word(payloads, cells, at):
+    """The 32-bit word at byte `at` of a frame's payload; zero behind its end."""
+    octets = np.zeros(at + 4, np.uint8)
+    copy_payload(payloads, cells[SOURCE], cells[START], min(at + 4, cells[PAYLOAD_BYTES]), octets, 0)
+    return be32(octets, at)
+
+
+@njit
+def closes(setup, held, k):
+    """__lro_proc_skb(): enough segments, or no room for another full one."""
+    if held.state[k, SEGMENTS] >= setup[MAX_SEGMENTS] or held.state[k, IP_BYTES] > 0xFFFF - setup[MTU_BYTES]:
+        return Why.LIMIT
+    return Why.NONE
+
+
+@njit
+def completes(state, payloads, pieces, row, cells):
+    """lro_flush(), lro_update_tcp_ip_header(): the segment size is set even on a single segment, the type never."""
+    cells[GSO_BYTES] = state[MSS]
+    cells[CSUM_STATE] = CSUM_VERIFIED
+    if state[SEGMENTS] == 1:
+        return
+    l3 = cells[L3]
+    ipv4.set_total_length(row, l3, state[IP_BYTES])
+    put16(row, l3 + ipv4.CHECKSUM, checksum.ipv4_header(row, l3))
+    tcp.set_checksum(row, cells[L4], checksum.transport(payloads, pieces, row, cells))

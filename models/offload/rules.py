@@ -1,0 +1,122 @@
+"""Which rule book answers: the only place that knows all engines.
+
+Models: the questions of the flow table, each answered by the book of `setup[ENGINE]`.
+Leaves out: every rule.
+Sources: own. The switch is an integer in compiled code, because kernels made by closures do not cache.
+Checked by: tests/models/offload/test_rules.py.
+"""
+
+from __future__ import annotations
+
+from models.compiled import njit
+from models.offload import gro, lro_driver, lro_hardware
+from models.offload.held import ENGINE, GRO, LRO_DRIVER
+
+
+@njit
+def overlooks(setup, payloads, pieces, row, cells):
+    """Why a frame passes without touching anything held; Why.NONE if it does not."""
+    if setup[ENGINE] == GRO:
+        return gro.overlooks(payloads, pieces, row, cells)
+    if setup[ENGINE] == LRO_DRIVER:
+        return lro_driver.overlooks(payloads, pieces, row, cells)
+    return lro_hardware.overlooks(payloads, pieces, row, cells)
+
+
+@njit
+def bars(setup, row, cells):
+    """Why a frame may neither join nor be held, though it completes the held packet of its flow."""
+    if setup[ENGINE] == GRO:
+        return gro.bars(row, cells)
+    if setup[ENGINE] == LRO_DRIVER:
+        return lro_driver.bars(row, cells)
+    return lro_hardware.bars(row, cells)
+
+
+@njit
+def bucket(setup, cells):
+    """Which bucket the frame's flow is looked up in."""
+    if setup[ENGINE] == GRO:
+        return gro.bucket(cells)
+    return 0
+
+
+@njit
+def same_flow(setup, held, k, row, cells):
+    """Whether held packet `k` and the frame are of one flow, as far as the engine can tell."""
+    if setup[ENGINE] == GRO:
+        return gro.same_flow(held, k, row, cells)
+    if setup[ENGINE] == LRO_DRIVER:
+        return lro_driver.same_flow(held, k, row, cells)
+    return lro_hardware.same_flow(held, k, row, cells)
+
+
+@njit
+def refuses(setup, held, k, row, cells):
+    """Why the frame may not join held packet `k` of its flow; Why.NONE if it may."""
+    if setup[ENGINE] == GRO:
+        return gro.refuses(setup, held, k, row, cells)
+    if setup[ENGINE] == LRO_DRIVER:
+        return lro_driver.refuses(held, k, row, cells)
+    return lro_hardware.refuses(setup, held, k, row, cells)
+
+
+@njit
+def starts_after_refusal(setup):
+    """Whether a frame that was refused may start the next packet of its flow."""
+    return setup[ENGINE] != LRO_DRIVER
+
+
+@njit
+def declines(setup, row, cells):
+    """Why a frame that found nothing to join is not held either; Why.NONE if it is held."""
+    if setup[ENGINE] == GRO:
+        return gro.declines(row, cells)
+    if setup[ENGINE] == LRO_DRIVER:
+        return lro_driver.declines(row, cells)
+    return lro_hardware.declines(row, cells)
+
+
+@njit
+def evicts(setup):
+    """Whether a full bucket makes room for a new flow; else the new flow is not held."""
+    return setup[ENGINE] != LRO_DRIVER
+
+
+@njit
+def starts(setup, state, k, row, cells):
+    """Fill what only this engine remembers of a new held packet; the common state is set."""
+    if setup[ENGINE] == LRO_DRIVER:
+        lro_driver.starts(state, k, row, cells)
+
+
+@njit
+def joins(setup, held, k, payloads, row, cells):
+    """Change the held packet's header and state for the frame that joins; `segments` is still without it."""
+    if setup[ENGINE] == GRO:
+        gro.joins(held, k, row, cells)
+    elif setup[ENGINE] == LRO_DRIVER:
+        lro_driver.joins(held, k, payloads, row, cells)
+    else:
+        lro_hardware.joins(held, k, row, cells)
+
+
+@njit
+def closes(setup, held, k, row, cells):
+    """Why held packet `k` is complete now that the frame has joined; Why.NONE if it is not."""
+    if setup[ENGINE] == GRO:
+        return gro.closes(held, k, row, cells)
+    if setup[ENGINE] == LRO_DRIVER:
+        return lro_driver.closes(setup, held, k)
+    return lro_hardware.closes(held, k)
+
+
+@njit
+def completes(setup, state, payloads, pieces, row, cells):
+    """Write the header and the metadata of a packet on its way up."""
+    if setup[ENGINE] == GRO:
+        gro.completes(state, row, cells)
+    elif setup[ENGINE] == LRO_DRIVER:
+        lro_driver.completes(state, payloads, pieces, row, cells)
+    else:
+        lro_hardware.completes(state, payloads, pieces, row, cells)
