@@ -87,6 +87,7 @@ def _bars(axes: Axes, values: Sequence[float], *, colour: str, form: str, title:
     for row, value in enumerate(values):
         axes.text(value + 0.02 * room, row, form.format(value), va="center", fontsize=7.5)
     axes.set_xlim(0, 1.2 * room)
+    axes.xaxis.set_major_formatter("{x:g}")
     _finish(axes, title, label)
 
 
@@ -96,7 +97,14 @@ def _stack(axes: Axes, uses: Sequence[Mapping[str, Any] | None], kinds: Sequence
         widths = [_cycles(use, kind) for use in uses]
         label = NAMES.get(kind, kind.replace("_", " "))
         axes.barh(
-            range(len(uses)), widths, left=left, height=BAR, color=_colour(kind, kinds), label=label, edgecolor="w", lw=0.4
+            range(len(uses)),
+            widths,
+            left=left,
+            height=BAR,
+            color=_colour(kind, kinds),
+            label=label,
+            edgecolor="w",
+            lw=0.4,
         )
         left = [start + width for start, width in zip(left, widths, strict=True)]
     room = max(left, default=0) or 1

@@ -12,7 +12,7 @@ from sim.plots import style
 
 
 def draw(metrics: Mapping[str, Any]) -> Figure:
-    """Share of segments by the size of the packet they arrived in: a histogram of packets would show the crumbs only."""
+    """Share of segments by the size of the packet they came in; counted by packets, crumbs would hide the rest."""
     variants = [variant for variant in metrics["variants"] if variant["merge_sizes"]]
     figure = style.new_figure(height_in=0.75 + 0.85 * len(variants))
     panels = figure.subplots(len(variants), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -20,7 +20,8 @@ def draw(metrics: Mapping[str, Any]) -> Figure:
     for axes, variant in zip(panels, variants, strict=True):
         _panel(axes, variant)
     panels[-1].set_xlim(0.25, max(largest, 8) + 0.75)
-    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
+    ticks = MaxNLocator(integer=True, nbins=12).tick_values(0, max(largest, 8))
+    panels[-1].set_xticks([1, *(int(tick) for tick in ticks if 1 < tick <= max(largest, 8))])
     panels[-1].set_xlabel("data segments in a packet handed to IP")
     panels[-1].set_ylim(0, 105)
     figure.supylabel("share of data segments [%]", fontsize=8)
@@ -33,8 +34,7 @@ def _panel(axes: Axes, variant: Mapping[str, Any]) -> None:
     axes.bar(list(sizes), [100 * size * n / segments for size, n in sizes.items()], width=0.8, color=style.BLUE)
     mean = segments_per_packet(sizes)
     axes.axvline(mean, color=style.VERMILION, lw=1, ls=(0, (4, 2)))
-    note = f"{segments:,} segments in {sum(sizes.values()):,} packets, mean "
     axes.set_title(variant["name"])
-    axes.set_title(note + f"{mean:.2f} (dashed)", loc="right", fontsize=7.5, fontweight="normal")
+    style.set_note(axes, f"{segments:,} segments in {sum(sizes.values()):,} packets, mean {mean:.2f} (dashed)")
     axes.grid(axis="y")
     axes.set_yticks([0, 50, 100])

@@ -1,11 +1,13 @@
 """How all figures look, and how they are saved: same data, same bytes."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe & Ito 2008, "Color Universal Design": told apart by readers with any kind of colour vision
@@ -16,7 +18,7 @@ GREY, FAINT = "#777777", "#DDDDDD"
 WIDTH_IN = 7.2  # two columns of a paper
 DPI = 200
 
-SETTINGS = {
+SETTINGS: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
     "font.size": 8,
     "axes.titlesize": 9,
@@ -45,6 +47,11 @@ matplotlib.rcParams.update(SETTINGS)
 def new_figure(*, height_in: float) -> Figure:
     """A figure of the common width [inch], laid out so that nothing overlaps."""
     return Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+
+
+def set_note(axes: Axes, text: str) -> None:
+    """A line of figures at the right end of the title."""
+    axes.set_title(text, loc="right", fontsize=7.5, fontweight="normal")
 
 
 def lighter(colour: str, share: float) -> tuple[float, float, float]:

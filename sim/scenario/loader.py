@@ -150,7 +150,7 @@ def _override(data: dict[str, Any], overrides: Sequence[str], origins: dict[Path
         except ValueError:
             path = None
         if path is None or not equals:
-            yield Mistake((key,), show(text), "path=value such as flows[0].count=8", place="override")
+            yield Mistake((key,) if key else (), show(text), "path=value such as flows[0].count=8", place="override")
             continue
         mistake = put(data, path, value)
         if mistake:

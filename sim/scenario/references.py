@@ -105,7 +105,9 @@ def _links_are_whole(data: dict[str, Any], nodes: dict[str, Any]) -> bool:
     links = data.get("links", [])
     return (
         isinstance(links, list)
-        and all(isinstance(link, dict) and isinstance(link.get("ends"), list) for link in links)
+        and all(
+            isinstance(link, dict) and isinstance(link.get("ends"), list) and len(link["ends"]) == 2 for link in links
+        )
         and not any(_links(data, nodes))
     )
 
