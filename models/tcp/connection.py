@@ -170,7 +170,13 @@ class Connection:
     @property
     def next_timer_ps(self) -> int | None:
         sender = self.sender
-        at = min(sender.rto_at, sender.persist_at, self.receiver.delayed_at, self._time_wait_at)
+        at = sender.rto_at
+        if sender.persist_at < at:
+            at = sender.persist_at
+        if self.receiver.delayed_at < at:
+            at = self.receiver.delayed_at
+        if self._time_wait_at < at:
+            at = self._time_wait_at
         return at if at < NEVER else None
 
     def timer(self, now_ps: int) -> None:

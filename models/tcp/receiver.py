@@ -28,7 +28,7 @@ class Receiver:
     rounding by one scale unit; stretches in `out_of_order` are disjoint and lie beyond `next`."""
 
     __slots__ = (
-        "_buffer", "_last_data_ps", "_max_mss", "_memory", "_min_ato_ps", "_unit",
+        "_buffer", "_full_window", "_last_data_ps", "_max_mss", "_memory", "_min_ato_ps", "_unit",
         "ack_due", "acknowledged", "ato_ps", "delayed_at", "fin_at", "fin_received", "first", "next", "offered",
         "out_of_order", "payload_errors", "peer_mss", "quick_acks", "read_bytes", "right_edge", "scale", "scheduled",
     )  # fmt: skip
@@ -39,8 +39,7 @@ class Receiver:
         self._max_mss = max(config.advertised_mss, config.mss_bytes)
         self._min_ato_ps = config.delayed_ack_ps
         self.peer_mss = max(min(self._max_mss, _DEFAULT_MSS, self._buffer // 2), _MIN_MSS)
-        self.scale = 0
-        self._unit = 1
+        self.scale_by(0)
         self.first = 0  # number of the stream's first byte
         self.next = 0
         self.acknowledged = 0  # `next` as last told to the peer
@@ -66,6 +65,7 @@ class Receiver:
     def scale_by(self, shift: int) -> None:
         self.scale = shift
         self._unit = 1 << shift
+        self._full_window = min(-(-self._buffer >> shift) << shift, _UNSCALED_MAX << shift)
 
     @property
     def in_order_bytes(self) -> int:
@@ -172,12 +172,14 @@ class Receiver:
 
     def window(self) -> int:
         """Bytes that may be offered now, in whole scale units; the right edge is not looked at."""
-        free = self._memory - self.readable_bytes
+        free = self._memory - (self.next - self.first - self.fin_received - self.read_bytes)
+        if free >= self._buffer and self.scale:
+            return self._full_window
         if free < self._memory >> 1 and (free < self._memory >> 4 or free < self.peer_mss):
             return 0
         window = min(free, self._buffer)
         if self.scale:
-            return min(-(-window >> self.scale) << self.scale, _UNSCALED_MAX << self.scale)
+            return min(-(-window >> self.scale) << self.scale, self._full_window)
         if self.offered > window or self.offered <= window - self.peer_mss:
             return min(window // self.peer_mss * self.peer_mss or window, _UNSCALED_MAX)
         return self.offered
@@ -196,10 +198,13 @@ class Receiver:
             window = -(-current >> self.scale) << self.scale
             if self.next + window - self.first - self.read_bytes >= self._memory + self._unit:
                 window -= self._unit  # told less than accepted, or repeated rounding would creep past the memory
-        field = min(window >> self.scale, _UNSCALED_MAX)
-        self.offered = max(field << self.scale, 0)
-        self.right_edge = max(self.right_edge, self.next + self.offered)
+        field = window >> self.scale
+        if field > _UNSCALED_MAX:
+            field = _UNSCALED_MAX
+        self.offered = window = field << self.scale
         self.acknowledged = self.next
+        if self.next + window > self.right_edge:
+            self.right_edge = self.next + window
         if self.scheduled and self.quick_acks:
             self.quick_acks -= 1
         self.ack_due = self.scheduled = False

@@ -52,7 +52,7 @@ class Sender:
         self.window_end = self.una
         self._max_window = 0
         self._window_seq = -(1 << 62)
-        self._sent: deque[tuple[int, int]] = deque()  # (end, when), sent once, outside of recovery
+        self._sent: deque[tuple[int, int, int]] = deque()  # (start, end, when), sent once, outside of recovery
         self._small_end = 0
         self._last_sent_ps = 0
         self._remainder = 0
@@ -108,9 +108,9 @@ class Sender:
         if self.nxt < ack:
             self.nxt = ack  # after a timeout: the receiver held what we were about to repeat
         sent = self._sent
-        if sent:
-            self.rtt.sample(now_ps - sent[0][1])
-            while sent and sent[0][0] <= ack:
+        if sent and sent[0][0] < ack:
+            self.rtt.sample(now_ps - sent[0][2])
+            while sent and sent[0][1] <= ack:
                 sent.popleft()
         elif echo_ticks >= 0:
             self.rtt.sample((echo_ticks or 1) * _TIMESTAMP_TICK_PS)
@@ -138,7 +138,7 @@ class Sender:
         return self._cwnd_limited
 
     def _duplicate(self, now_ps: int) -> None:
-        if self.in_loss or self.una < self._fast_from:
+        if self.in_loss or (self.una < self._fast_from and not self.in_recovery):
             return
         self.duplicates += 1
         if self.duplicates == _DUPLICATES and not self.in_recovery:
@@ -176,9 +176,9 @@ class Sender:
         self.nxt = self.una
         self.rtt.double()
         self.rto_at = now_ps + self.rtt.rto_ps
-        if self.window_end - self.una < min(self.mss, self.max - self.una):
-            self._repeat_first(now_ps)  # a window that was taken back does not stop the repeat
         self.pump(now_ps)
+        if self.nxt == self.una:
+            self._repeat_first(now_ps)  # what was once allowed may be repeated, whatever the window is now
 
     def on_persist(self, now_ps: int) -> None:
         """Nothing in flight, nothing allowed: a piece that fits the window, or a number already acknowledged."""
@@ -201,7 +201,7 @@ class Sender:
         while (remaining := self.data_end - self.nxt) > 0:
             usable = cwnd_bytes - (self.nxt - self.una) + self.duplicates * mss
             room = self.window_end - self.nxt
-            permitted = min(usable, room)
+            permitted = usable if usable < room else room
             n_bytes = self._whole_segments(permitted, remaining)
             if n_bytes <= 0 or (defer and remaining > mss and self._waits_for_more(permitted, cwnd_bytes, now_ps)):
                 if usable <= room:
@@ -224,7 +224,11 @@ class Sender:
     def _whole_segments(self, permitted: int, remaining: int) -> int:
         """Payload of the next packet: whole segments, a short tail only at the end of the data."""
         mss = self.mss
-        n_bytes = min(permitted, remaining, self._tso_limit())
+        n_bytes = self._tso_limit()
+        if permitted < n_bytes:
+            n_bytes = permitted
+        if remaining < n_bytes:
+            n_bytes = remaining
         short = n_bytes % mss
         if not short or n_bytes <= 0:
             return n_bytes
@@ -243,7 +247,7 @@ class Sender:
             return False
         if permitted >= min(self.window_end - self.una, cwnd_bytes) // _DEFER_SHARE:
             return False
-        return now_ps - self._sent[0][1] >= self.rtt.srtt8_ps >> 4  # else the next ACK is too far away
+        return now_ps - self._sent[0][2] >= self.rtt.srtt8_ps >> 4  # else the next ACK is too far away
 
     def _send(self, n_bytes: int, flags: int, now_ps: int) -> None:
         """Sends from `nxt` on; what was sent before is a retransmission."""
@@ -255,8 +259,8 @@ class Sender:
             self.max = end
         if n_bytes % self.mss:
             self._small_end = end
-        if not (again or self.in_recovery or self.in_loss):
-            self._sent.append((end, now_ps))
+        if not (again or self.in_recovery):
+            self._sent.append((start, end, now_ps))
         self._last_sent_ps = now_ps
         if self.rto_at == NEVER:
             self.rto_at = now_ps + self.rtt.rto_ps
