@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from models.units import BPS_PER_GBPS
 from sim.plots import style
@@ -70,9 +71,8 @@ def draw(metrics: Mapping[str, Any]) -> Figure:
         form="{:.0f}",
         title="Busiest core",
         label="% of time",
+        full=100,
     )
-    busy.set_xlim(0, 118)
-    busy.set_xticks([0, 50, 100])
     _stack(cycles, uses, kinds)
     goodput.set_yticks(range(len(variants)), [variant["name"] for variant in variants])
     goodput.invert_yaxis()
@@ -81,9 +81,12 @@ def draw(metrics: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, values: Sequence[float], *, colour: str, form: str, title: str, label: str) -> None:
+def _bars(
+    axes: Axes, values: Sequence[float], *, colour: str, form: str, title: str, label: str, full: float = 0
+) -> None:
+    """`full` is what the axis shows at least."""
     axes.barh(range(len(values)), values, height=BAR, color=colour)
-    room = max(values, default=0) or 1
+    room = max([*values, full]) or 1
     for row, value in enumerate(values):
         axes.text(value + 0.02 * room, row, form.format(value), va="center", fontsize=7.5)
     axes.set_xlim(0, 1.2 * room)
@@ -119,6 +122,7 @@ def _finish(axes: Axes, title: str, label: str) -> None:
     axes.set_title(title)
     axes.set_xlabel(label)
     axes.grid(axis="x")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.tick_params(axis="y", length=0)
 
 

@@ -12,9 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from models.units import PS_PER_US
 from sim.plots import style
 
-FRAMES, PACKETS = 1.5, 0.0  # heights of the two lanes
-STEPS, STEP = 4, 0.36  # how near packets are stacked
-APART = 0.03  # of the poll: nearer than this is near
+STEP = 0.36  # between packets that are stacked, in units of which a figure has one for each `INCH_A_UNIT`
+APART = 0.03  # of the time shown: packets nearer than this would hide each other
+LEVELS = 12  # above that packets do hide each other, or the figure would fill a page
+INCH_A_UNIT = 0.6
 MOST_REASONS = 12
 FATES = {  # colour and shape, so that either alone tells them apart
     "started": (style.VERMILION, "^", "starts a packet"),
@@ -29,16 +30,20 @@ SMALLEST_AREA, LARGEST_AREA = 60, 260  # points squared
 def draw(metrics: Mapping[str, Any], variant: Mapping[str, Any]) -> Figure:
     """The saved poll of `variant`, on a clock that starts with it."""
     poll = variant["poll_timeline"]
-    figure = style.new_figure(height_in=2.7)
-    axes = figure.subplots()
     start_ps = poll["start_ps"]
-    axes.axvspan(0, (poll["end_ps"] - start_ps) / PS_PER_US, color=style.lighter(style.SKY, 0.85), lw=0)
-    handles = _frames(axes, poll, start_ps) + _packets(axes, poll, start_ps)
-    axes.set_ylim(PACKETS - 0.4, FRAMES + 0.75)
-    axes.set_yticks([FRAMES, PACKETS], ["frames in", "packets out"])
+    alike = Counter((packet["time_ps"], packet["segments"], str(packet["close"])) for packet in poll["packets"])
+    heights = _heights([time_ps for time_ps, _, _ in alike], apart=APART * _shown_ps(poll))
+    frames_at = max(1.5, max(heights, default=0.0) + 0.7)  # above all packets
+    figure = style.new_figure(height_in=1.4 + INCH_A_UNIT * (frames_at + 0.75))
+    axes = figure.subplots()
+    axes.axvspan(0, _us(poll["end_ps"] - start_ps), color=style.lighter(style.SKY, 0.85), lw=0)
+    handles = _frames(axes, poll, frames_at) + _packets(axes, alike, heights, frames_at, start_ps)
+    axes.set_ylim(-0.45, frames_at + 0.75)
+    axes.set_yticks([frames_at, 0], ["frames in", "packets out"])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10))
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("time since the poll began [µs]; shaded: the poll, numbers: data segments in a packet")
     axes.set_title(f"{metrics['scenario']}, {variant['name']}: one NAPI poll")
     segments = sum(packet["segments"] for packet in poll["packets"])
@@ -48,35 +53,36 @@ def draw(metrics: Mapping[str, Any], variant: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _frames(axes: Axes, poll: Mapping[str, Any], start_ps: int) -> list[Line2D]:
+def _frames(axes: Axes, poll: Mapping[str, Any], height: float) -> list[Line2D]:
     """A mark a frame; those that did not join say why, as long as there is room to say it."""
     handles = []
+    size = 6 if len(poll["frames"]) <= 40 else 4
     for fate, (colour, marker, label) in FATES.items():
         frames = [frame for frame in poll["frames"] if frame["fate"] == fate]
-        times = [(frame["time_ps"] - start_ps) / PS_PER_US for frame in frames]
+        times = [_us(frame["time_ps"] - poll["start_ps"]) for frame in frames]
         if not times:
             continue
-        look = Line2D([], [], color=colour, marker=marker, ls="", ms=6, mew=1.1, label=f"{label} ({len(times)})")
-        axes.plot(times, [FRAMES] * len(times), color=colour, marker=marker, ls="", ms=6, mew=1.1)
-        handles.append(look)
+        axes.plot(times, [height] * len(times), color=colour, marker=marker, ls="", ms=size, mew=1.1)
+        legend = f"{label} ({len(times)})"
+        handles.append(Line2D([], [], color=colour, marker=marker, ls="", ms=6, mew=1.1, label=legend))
         if fate != "joined" and len(frames) <= MOST_REASONS:
             for frame, time in zip(frames, times, strict=True):
-                reason = str(frame["reason"])
-                axes.text(time, FRAMES + 0.14, reason, fontsize=6.5, rotation=55, color=colour)
+                axes.text(time, height + 0.17, str(frame["reason"]), fontsize=6.5, rotation=55, color=colour)
     return handles
 
 
-def _packets(axes: Axes, poll: Mapping[str, Any], start_ps: int) -> list[Line2D]:
-    """A dot a packet, larger with more segments; equal packets of one moment share it, near ones stand higher."""
-    alike = Counter((packet["time_ps"], packet["segments"], str(packet["close"])) for packet in poll["packets"])
-    closes = Counter(str(packet["close"]) for packet in poll["packets"])
+def _packets(
+    axes: Axes, alike: Counter[tuple[int, int, str]], heights: list[float], frames_at: float, start_ps: int
+) -> list[Line2D]:
+    """A dot a packet, larger with more segments; equal packets of one moment share it."""
+    closes: Counter[str] = Counter()
+    for (_, _, close), count in alike.items():
+        closes[close] += count
     colours = {close: CLOSE_COLOURS[i % len(CLOSE_COLOURS)] for i, close in enumerate(closes)}
-    times = [(time_ps - start_ps) / PS_PER_US for time_ps, _, _ in alike]
-    heights = _steps(times, apart=APART * (max([*times, (poll["end_ps"] - start_ps) / PS_PER_US]) or 1))
-    for ((_, segments, close), count), time, height in zip(alike.items(), times, heights, strict=True):
-        colour = colours[close]
+    for ((time_ps, segments, close), count), height in zip(alike.items(), heights, strict=True):
+        colour, time = colours[close], _us(time_ps - start_ps)
         area = SMALLEST_AREA + (LARGEST_AREA - SMALLEST_AREA) * min(segments / LARGEST_SEGMENTS, 1)
-        axes.plot([time, time], [height, FRAMES], color=style.GREY, lw=0.5, zorder=1)
+        axes.plot([time, time], [height, frames_at], color=style.GREY, lw=0.4, zorder=1)
         axes.scatter([time], [height], s=area, color=style.lighter(colour, 0.45), edgecolors=colour, lw=0.9, zorder=3)
         text = f"{count}×{segments}" if count > 1 else str(segments)
         axes.text(time, height, text, ha="center", va="center_baseline", fontsize=6.5, zorder=4)
@@ -86,14 +92,25 @@ def _packets(axes: Axes, poll: Mapping[str, Any], start_ps: int) -> list[Line2D]
     ]
 
 
-def _steps(times: list[float], *, apart: float) -> list[float]:
-    """Heights at which neighbours nearer than `apart` do not hide each other."""
-    step = 0
+def _heights(times_ps: list[int], *, apart: float) -> list[float]:
+    """For each packet the lowest place where none hides it; `times_ps` in the order of the packets."""
+    last_ps: list[int] = []  # on each level
     heights = []
-    for i, time in enumerate(times):
-        step = (step + 1) % STEPS if i and time - times[i - 1] < apart else 0
-        heights.append(PACKETS + STEP * step)
+    for time_ps in times_ps:
+        free = [i for i, before_ps in enumerate(last_ps) if abs(time_ps - before_ps) >= apart]
+        level = free[0] if free else len(last_ps) % LEVELS
+        last_ps[level : level + 1] = [time_ps]
+        heights.append(STEP * level)
     return heights
+
+
+def _shown_ps(poll: Mapping[str, Any]) -> int:
+    times_ps = [each["time_ps"] for each in (*poll["frames"], *poll["packets"])] + [poll["start_ps"], poll["end_ps"]]
+    return max(1, max(times_ps) - min(times_ps))
+
+
+def _us(time_ps: int) -> float:
+    return time_ps / PS_PER_US
 
 
 def _told(close: str) -> str:

@@ -373,6 +373,6 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, kind):
 
 
 def test_a_scenario_that_is_good_on_paper_only():
-    deep = "a: " + "[" * 5000
+    deep = "a: " + "[" * 2000
     assert len(mistakes(deep)) == 1
     assert len(mistakes("a: &a [*a]\n" + GOOD)) == 2  # an endless list, under a key that is none
