@@ -1,0 +1,230 @@
+"""Captures out: trains as a classic pcap file with nanoseconds, payload bytes and all.
+
+What a packet lacks on its way through a stack is completed, as the card would do on sending: a partial checksum, a tag
+the card had stripped. A checksum that is wrong is written as it is, and counted.
+Leaves out: the payload of merged packets whose frames a snap length had cut: of these the file has the headers, and
+the length they had.
+Source: draft-ietf-opsawg-pcap. Checked by: tests/sim/test_capture_write.py, tshark where it is installed.
+
+A file gets its name only when it is whole; /dev/null, pipes and standard output (`-`) are written as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.compiled import njit
+from models.payload import Payloads, copy_payload
+from models.train import (
+    ABSENT,
+    CAPTURED,
+    CSUM_PARTIAL,
+    CSUM_STATE,
+    FIRST_PIECE,
+    FRAME_COUNT,
+    HEAD_BYTES,
+    L3,
+    L4,
+    MISSING_BYTES,
+    PAYLOAD_BYTES,
+    PIECE_BYTES,
+    PIECE_COUNT,
+    PIECE_SOURCE,
+    PIECE_START,
+    PROTOCOL,
+    SOURCE,
+    START,
+    TAIL_BYTES,
+    TIME_PS,
+    VLAN_STRIPPED,
+    FrameTrain,
+)
+from models.units import PS_PER_NS, PS_PER_S
+from models.wire import checksum, ethernet, udp, vlan
+from models.wire.octets import be16, put16
+
+MAGIC_NANOSECONDS, VERSION, SNAP_BYTES, LINK_TYPE = 0xA1B23C4D, (2, 4), 0x40000, 1  # snap length: libpcap's largest
+RECORD_BYTES = 16
+BUFFER_BYTES = 1 << 20
+TCI_MASK = 0xFFFF
+
+WRONG_IPV4, WRONG_TRANSPORT = range(2)
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+
+@njit(inline="always")
+def _put_little32(out: Bytes, at: int, value: int) -> None:
+    for k in range(4):
+        out[at + k] = (value >> (8 * k)) & 0xFF
+
+
+@njit
+def _encode(
+    meta: Ints, head: Bytes, pieces: Ints, payloads: Payloads, base_seconds: int, row: int, out: Bytes, wrong: Ints
+) -> tuple[int, int]:
+    """Write records from `row` on until `out` is full; (next row, bytes written).
+
+    (row, 0): not even this one fits. `wrong` int64[2] counts wrong checksums."""
+    at = 0
+    for i in range(row, len(meta)):
+        cells = meta[i]
+        head_bytes = cells[HEAD_BYTES]
+        tag_bytes = vlan.TAG_BYTES if cells[VLAN_STRIPPED] else 0
+        original = tag_bytes + head_bytes + cells[PAYLOAD_BYTES] + cells[TAIL_BYTES]
+        payload = cells[PAYLOAD_BYTES]
+        if cells[MISSING_BYTES] > 0:
+            payload = payload - cells[MISSING_BYTES] if cells[FRAME_COUNT] == 1 else 0
+        tail = cells[TAIL_BYTES] if cells[MISSING_BYTES] == 0 else 0
+        captured = tag_bytes + head_bytes + payload + tail
+        if at + RECORD_BYTES + captured > len(out):
+            return i, at
+        seconds = cells[TIME_PS] // PS_PER_S
+        _put_little32(out, at, base_seconds + seconds)
+        _put_little32(out, at + 4, (cells[TIME_PS] - seconds * PS_PER_S) // PS_PER_NS)
+        _put_little32(out, at + 8, captured)
+        _put_little32(out, at + 12, original)
+        at += RECORD_BYTES
+        frame = at + tag_bytes  # where byte 0 of `head` would be, had no tag been put in front of its EtherType
+        for k in range(head_bytes):
+            out[frame + k] = head[i, k]
+        if tag_bytes:
+            for k in range(ethernet.ETHERTYPE):
+                out[at + k] = head[i, k]
+            put16(out, at + ethernet.ETHERTYPE, ethernet.VLAN)
+            put16(out, at + ethernet.ETHERTYPE + 2, cells[VLAN_STRIPPED] & TCI_MASK)
+        body = frame + head_bytes
+        if cells[PIECE_COUNT] == 1:
+            copy_payload(payloads, cells[SOURCE], cells[START], payload, out, body)
+        elif payload:
+            place = body
+            for k in range(cells[FIRST_PIECE], cells[FIRST_PIECE] + cells[PIECE_COUNT]):
+                n_bytes = pieces[k, PIECE_BYTES]
+                copy_payload(payloads, pieces[k, PIECE_SOURCE], pieces[k, PIECE_START], n_bytes, out, place)
+                place += n_bytes
+        if cells[PIECE_COUNT] == 1 and cells[SOURCE] == CAPTURED:  # padding need not be zeros
+            copy_payload(payloads, CAPTURED, cells[START] + cells[PAYLOAD_BYTES], tail, out, body + payload)
+        else:
+            out[body + payload : body + payload + tail] = 0
+        _checksums(payloads, pieces, head[i], cells, out[frame : body + payload], wrong)
+        at += captured
+    return len(meta), at
+
+
+@njit
+def _checksums(payloads: Payloads, pieces: Ints, row: Bytes, cells: Ints, packet: Bytes, wrong: Ints) -> None:
+    """Complete the checksum of `packet`, one frame as written up to its padding, if it is partial; count wrong ones.
+
+    What is counted is summed over the bytes as written, so that a mistake in where they came from shows."""
+    l3, l4 = cells[L3], cells[L4]
+    if l3 == ABSENT:
+        return
+    if np.int64(row[l3]) >> 4 == 4 and not checksum.ipv4_header_is_right(row, l3):
+        wrong[WRONG_IPV4] += 1
+    if l4 == ABSENT or cells[MISSING_BYTES] > 0:
+        return
+    at = checksum.field(cells)
+    if cells[CSUM_STATE] == CSUM_PARTIAL:
+        put16(packet, at, checksum.transport(payloads, pieces, row, cells))
+    if cells[PROTOCOL] == udp.PROTOCOL and be16(packet, at) == 0:
+        return
+    total = checksum.pseudo(row, l3, cells[PROTOCOL], len(packet) - l4) + checksum.words(packet, l4, len(packet))
+    if checksum.fold(total) != 0xFFFF:
+        wrong[WRONG_TRANSPORT] += 1
+
+
+class CaptureWriter:
+    """Writes frames to a capture file; as a context manager it keeps the file only if no exception passes through.
+
+    `wrong_ipv4`, `wrong_transport`: how many headers and segments were written with a checksum that does not verify."""
+
+    def __init__(self, path: Path | str, *, base_seconds: int = 0) -> None:
+        """`base_seconds` since 1970 is the time 0 of the trains. OSError when the file cannot be made."""
+        self.frames = 0
+        self._base_seconds = base_seconds
+        self._wrong = np.zeros(2, np.int64)
+        self._buffer = np.zeros(BUFFER_BYTES, np.uint8)
+        self._path = Path(path)
+        self._temporary: Path | None = None
+        self._file: BinaryIO
+        if str(path) == "-":
+            self._file = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+        elif self._path.exists() and not self._path.is_file():
+            self._file = self._path.open("wb")
+        else:
+            target = self._path.resolve()  # a link stays a link
+            number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+            self._temporary, self._path = Path(name), target
+            self._file = os.fdopen(number, "wb")
+        version, sub_version = VERSION
+        header = np.array([MAGIC_NANOSECONDS, sub_version << 16 | version, 0, 0, SNAP_BYTES, LINK_TYPE], "<u4")
+        self._file.write(header.tobytes())
+
+    @property
+    def wrong_ipv4(self) -> int:
+        return int(self._wrong[WRONG_IPV4])
+
+    @property
+    def wrong_transport(self) -> int:
+        return int(self._wrong[WRONG_TRANSPORT])
+
+    def write(self, train: FrameTrain, payloads: Payloads) -> None:
+        """Append all frames of `train`, in its order. OSError."""
+        row = 0
+        while row < len(train):
+            row, used = _encode(
+                train.meta, train.head, train.pieces, payloads, self._base_seconds, row, self._buffer, self._wrong
+            )
+            if used:
+                self._file.write(self._buffer[:used].data)
+            else:  # one packet larger than the buffer
+                self._buffer = np.zeros(2 * len(self._buffer), np.uint8)
+        self.frames += len(train)
+
+    def close(self) -> None:
+        """Finish the file and give it its name. OSError; then nothing is left of it."""
+        try:
+            self._file.close()
+            if self._temporary is not None:
+                self._temporary.chmod(0o666 & ~_umask())
+                self._temporary.replace(self._path)
+        except OSError:
+            self.abandon()
+            raise
+        self._temporary = None
+
+    def abandon(self) -> None:
+        """Leave no trace of the file, or of one that was to be replaced."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+            self._temporary = None
+
+    def __enter__(self) -> CaptureWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+
+def _umask() -> int:
+    """The mask new files get, which only setting it tells."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
