@@ -95,20 +95,26 @@ def take(setup, held, i, cells, row, pieces, payloads, out, book):
         return Fate.PASSED, why
     barred = rules.bars(setup, row, cells)
     bucket = rules.bucket(setup, cells)
-    place = find(setup, held, bucket, row, cells)
     why = Why.FIRST
-    if place >= 0:
-        k = held.order[bucket, 1 + place]
+    place = ABSENT
+    for p in range(held.order[bucket, 0]):
+        k = held.order[bucket, 1 + p]
+        mine, old = held.cells[k], held.head[k]
+        if not rules.same_flow(setup, old, mine, row, cells):
+            continue
+        place, state = p, held.state[k]
         why = barred
         if why == Why.NONE:
-            why = rules.refuses(setup, held, k, row, cells)
+            why = rules.refuses(setup, old, state, row, cells)
         if why == Why.NONE:
-            join(setup, held, k, row, cells, pieces, payloads, book)
-            why = rules.closes(setup, held, k, row, cells)
+            rules.joins(setup, old, mine, state, payloads, row, cells)
+            join(setup, held, mine, state, row, cells, pieces, book)
+            why = rules.closes(setup, state, row, cells)
             if why != Why.NONE:
                 deliver(setup, held, bucket, place, cells[TIME_PS], i, why, payloads, out, book)
             return Fate.JOINED, Why.NONE
         deliver(setup, held, bucket, place, cells[TIME_PS], i, why, payloads, out, book)
+        break
     lone = barred
     if lone == Why.NONE and (place < 0 or rules.starts_after_refusal(setup)):
         lone = rules.declines(setup, row, cells)
@@ -122,15 +128,6 @@ def take(setup, held, i, cells, row, pieces, payloads, out, book):
             return Fate.STARTED, why
     passes(setup, i, cells, row, pieces, out, book)
     return Fate.PASSED, lone if place < 0 else why
-
-
-@njit
-def find(setup, held, bucket, row, cells):
-    """Place in the bucket of the held packet of the frame's flow, or ABSENT."""
-    for place in range(held.order[bucket, 0]):
-        if rules.same_flow(setup, held, held.order[bucket, 1 + place], row, cells):
-            return place
-    return ABSENT
 
 
 @njit
@@ -149,12 +146,9 @@ def hold(setup, held, bucket, row, cells, pieces, book):
     state[AGE] = setup[JIFFY]
     state[FIRST_PIECE_SLOT] = state[LAST_PIECE_SLOT] = state[FIRST_MEMBER] = state[LAST_MEMBER] = ABSENT
     if cells[PIECE_COUNT] > 1:
-        mine[PAYLOAD_BYTES] = mine[FRAME_COUNT] = 0
         for p in range(cells[FIRST_PIECE], cells[FIRST_PIECE] + cells[PIECE_COUNT]):
             link_piece(held, state, pieces[p], book)
-            mine[PAYLOAD_BYTES] += pieces[p, PIECE_BYTES]
-            mine[FRAME_COUNT] += pieces[p, PIECE_FRAMES]
-    rules.starts(setup, held.state, k, row, cells)
+    rules.starts(setup, state, row, cells)
     if setup[AUDIT]:
         remember(held, state, row, cells, book)
     book[HELD_PACKETS] += 1
@@ -163,25 +157,13 @@ def hold(setup, held, bucket, row, cells, pieces, book):
 
 
 @njit
-def join(setup, held, k, row, cells, pieces, payloads, book):
-    """Add the frame to held packet `k`."""
-    mine, state = held.cells[k], held.state[k]
-    rules.joins(setup, held, k, payloads, row, cells)
-    if cells[PIECE_COUNT] == 1:
-        add_piece(held, k, cells[SOURCE], cells[START], cells[PAYLOAD_BYTES], cells[FRAME_ID], cells[FRAME_COUNT], book)
+def join(setup, held, mine, state, row, cells, pieces, book):
+    """Add the frame's payload to the packet with `mine` as cells."""
+    if cells[PIECE_COUNT] == 1 and state[LAST_PIECE_SLOT] == ABSENT and continues(mine, cells):
+        mine[PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
+        mine[FRAME_COUNT] += cells[FRAME_COUNT]
     else:
-        for p in range(cells[FIRST_PIECE], cells[FIRST_PIECE] + cells[PIECE_COUNT]):
-            piece = pieces[p]
-            add_piece(
-                held,
-                k,
-                piece[PIECE_SOURCE],
-                piece[PIECE_START],
-                piece[PIECE_BYTES],
-                piece[PIECE_FRAME_ID],
-                piece[PIECE_FRAMES],
-                book,
-            )
+        link_payload(held, mine, state, cells, pieces, book)
     mine[MISSING_BYTES] += cells[MISSING_BYTES]
     state[NEXT_SEQ] = (state[NEXT_SEQ] + cells[PAYLOAD_BYTES]) & 0xFFFFFFFF
     state[IP_BYTES] += cells[PAYLOAD_BYTES]
@@ -192,36 +174,28 @@ def join(setup, held, k, row, cells, pieces, payloads, book):
     book[HELD_PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
 
 
+@njit(inline="always")
+def continues(mine, cells):
+    """Whether the frame's payload is the next stretch of the same source, and of the next frame sent."""
+    return (
+        mine[SOURCE] == cells[SOURCE]
+        and mine[START] + mine[PAYLOAD_BYTES] == cells[START]
+        and mine[FRAME_ID] + mine[FRAME_COUNT] == cells[FRAME_ID]
+    )
+
+
 @njit
-def add_piece(held, k, source, start, n_bytes, frame_id, frames, book):
-    """Put a piece behind the packet's payload: fused with the last one if it continues it, else linked."""
-    mine, state = held.cells[k], held.state[k]
-    last = state[LAST_PIECE_SLOT]
-    if last == ABSENT:
-        if (
-            mine[SOURCE] == source
-            and mine[START] + mine[PAYLOAD_BYTES] == start
-            and mine[FRAME_ID] + mine[FRAME_COUNT] == frame_id
-        ):
-            mine[PAYLOAD_BYTES] += n_bytes
-            mine[FRAME_COUNT] += frames
-            return
+def link_payload(held, mine, state, cells, pieces, book):
+    """Put the frame's payload behind the packet's as pieces of its own, or fused with the last one."""
+    if state[LAST_PIECE_SLOT] == ABSENT:
         link(held, state, mine[SOURCE], mine[START], mine[PAYLOAD_BYTES], mine[FRAME_ID], mine[FRAME_COUNT], book)
-    else:
-        piece = held.pieces[last]
-        if (
-            piece[PIECE_SOURCE] == source
-            and piece[PIECE_START] + piece[PIECE_BYTES] == start
-            and piece[PIECE_FRAME_ID] + piece[PIECE_FRAMES] == frame_id
-        ):
-            piece[PIECE_BYTES] += n_bytes
-            piece[PIECE_FRAMES] += frames
-            mine[PAYLOAD_BYTES] += n_bytes
-            mine[FRAME_COUNT] += frames
-            return
-    link(held, state, source, start, n_bytes, frame_id, frames, book)
-    mine[PAYLOAD_BYTES] += n_bytes
-    mine[FRAME_COUNT] += frames
+    mine[PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
+    mine[FRAME_COUNT] += cells[FRAME_COUNT]
+    if cells[PIECE_COUNT] == 1:
+        link(held, state, cells[SOURCE], cells[START], cells[PAYLOAD_BYTES], cells[FRAME_ID], cells[FRAME_COUNT], book)
+        return
+    for p in range(cells[FIRST_PIECE], cells[FIRST_PIECE] + cells[PIECE_COUNT]):
+        link_piece(held, state, pieces[p], book)
 
 
 @njit
@@ -240,17 +214,28 @@ def link_piece(held, state, piece, book):
 
 @njit
 def link(held, state, source, start, n_bytes, frame_id, frames, book):
-    """Take a row of the piece arena for the packet with `state`."""
+    """Add a piece to the packet with `state`: into the last one if it continues it, else a row of the arena."""
+    last = state[LAST_PIECE_SLOT]
+    if last != ABSENT:
+        piece = held.pieces[last]
+        if (
+            piece[PIECE_SOURCE] == source
+            and piece[PIECE_START] + piece[PIECE_BYTES] == start
+            and piece[PIECE_FRAME_ID] + piece[PIECE_FRAMES] == frame_id
+        ):
+            piece[PIECE_BYTES] += n_bytes
+            piece[PIECE_FRAMES] += frames
+            return
     slot = book[FREE_PIECE]
     piece = held.pieces[slot]
     book[FREE_PIECE] = piece[NEXT_PIECE]
     book[HELD_PIECES] += 1
     piece[PIECE_SOURCE], piece[PIECE_START], piece[PIECE_BYTES] = source, start, n_bytes
     piece[PIECE_FRAME_ID], piece[PIECE_FRAMES], piece[NEXT_PIECE] = frame_id, frames, ABSENT
-    if state[LAST_PIECE_SLOT] == ABSENT:
+    if last == ABSENT:
         state[FIRST_PIECE_SLOT] = slot
     else:
-        held.pieces[state[LAST_PIECE_SLOT], NEXT_PIECE] = slot
+        held.pieces[last, NEXT_PIECE] = slot
     state[LAST_PIECE_SLOT] = slot
 
 

@@ -105,9 +105,8 @@ def bucket(cells):
 
 
 @njit
-def same_flow(held, k, row, cells):
+def same_flow(old, was, row, cells):
     """gro_list_prepare(), vlan_gro_receive(), then the address tests of the IP layers and the ports of TCP."""
-    old, was = held.head[k], held.cells[k]
     l3, l4 = cells[L3], cells[L4]
     if was[L3] != l3 or was[L4] != l4 or tcp.ports(old, l4) != tcp.ports(row, l4):
         return False
@@ -125,9 +124,8 @@ def same_flow(held, k, row, cells):
 
 
 @njit
-def refuses(setup, held, k, row, cells):
+def refuses(setup, old, state, row, cells):
     """tcp_gro_receive(): why the frame may not join held packet `k` of its flow."""
-    old, state = held.head[k], held.state[k]
     l4 = cells[L4]
     word = be32(old, l4 + tcp.OFFSET) ^ be32(row, l4 + tcp.OFFSET)  # offset, reserved bits, flags, window
     if word & ~((tcp.FIN | tcp.PSH) << 16):
@@ -197,9 +195,8 @@ def closing_flags(flags):
 
 
 @njit
-def joins(held, k, row, cells):
+def joins(old, state, row, cells):
     """The second segment decides whether IDs are fixed; FIN and PSH go into the header that is kept."""
-    old, state = held.head[k], held.state[k]
     l3, l4 = cells[L3], cells[L4]
     if state[SEGMENTS] == 1 and is_ipv4(row, l3) and ipv4.ident(row, l3) == ipv4.ident(old, l3):
         state[FIXED_ID] = 1
@@ -207,14 +204,14 @@ def joins(held, k, row, cells):
 
 
 @njit
-def closes(held, k, row, cells):
+def closes(state, row, cells):
     """tcp_gro_receive(), out_check_final, for a frame that joined."""
     why = closing_flags(tcp.flags(row, cells[L4]))
     if why != Why.NONE:
         return why
     if cells[GSO_BYTES]:
         return Why.SHORT if cells[PAYLOAD_BYTES] != cells[GSO_SEGMENTS] * cells[GSO_BYTES] else Why.NONE
-    return Why.SHORT if cells[PAYLOAD_BYTES] < held.state[k, MSS] else Why.NONE
+    return Why.SHORT if cells[PAYLOAD_BYTES] < state[MSS] else Why.NONE
 
 
 @njit

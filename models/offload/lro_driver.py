@@ -88,9 +88,8 @@ def bars(row, cells):
 
 
 @njit
-def same_flow(held, k, row, cells):
+def same_flow(old, was, row, cells):
     """lro_check_tcp_conn(): addresses and ports; neither MAC addresses nor VLAN."""
-    old, was = held.head[k], held.cells[k]
     if tcp.ports(old, was[L4]) != tcp.ports(row, cells[L4]):
         return False
     if ipv4.source(old, was[L3]) != ipv4.source(row, cells[L3]):
@@ -99,9 +98,8 @@ def same_flow(held, k, row, cells):
 
 
 @njit
-def refuses(held, k, row, cells):
+def refuses(state, row, cells):
     """__lro_proc_skb() and lro_tcp_ip_check() with a session: next in sequence, and no older timestamp."""
-    state = held.state[k]
     if tcp.seq(row, cells[L4]) != state[NEXT_SEQ]:
         return Why.GAP
     if cells[L3] != ethernet.HEADER_BYTES:  # quirk: only the start of a session allows for a tag in the frame
@@ -119,26 +117,25 @@ def declines(row, cells):
 
 
 @njit
-def starts(state, k, row, cells):
+def starts(state, row, cells):
     """lro_init_desc()."""
     if tcp.header_bytes(row, cells[L4]) != tcp.MINIMUM_BYTES:
-        state[k, SAW_TIMESTAMPS] = 1
-        state[k, TSVAL] = tcp.tsval(row, cells[L4])
+        state[SAW_TIMESTAMPS] = 1
+        state[TSVAL] = tcp.tsval(row, cells[L4])
 
 
 @njit
-def joins(held, k, payloads, row, cells):
+def joins(old, was, state, payloads, row, cells):
     """lro_add_common(): the newest ack, window and TSecr; TSval stays the first one's, for PAWS."""
-    old, state = held.head[k], held.state[k]
-    was, l4 = held.cells[k, L4], cells[L4]
-    put32(old, was + tcp.ACK, tcp.ack(row, l4))
-    put16(old, was + tcp.WINDOW, tcp.window(row, l4))
+    at, l4 = was[L4], cells[L4]
+    put32(old, at + tcp.ACK, tcp.ack(row, l4))
+    put16(old, at + tcp.WINDOW, tcp.window(row, l4))
     if state[SAW_TIMESTAMPS]:
         if tcp.header_bytes(row, l4) == tcp.MINIMUM_BYTES:  # quirk: reads where the option would be
             tsecr = payload_word(payloads, cells, TSECR_AT)
         else:
             tsecr = tcp.tsecr(row, l4)
-        put32(old, was + tcp.MINIMUM_BYTES + TSECR_AT, tsecr)
+        put32(old, at + tcp.MINIMUM_BYTES + TSECR_AT, tsecr)
     state[MSS] = max(state[MSS], cells[PAYLOAD_BYTES])
 
 
@@ -151,9 +148,9 @@ def payload_word(payloads, cells, at):
 
 
 @njit
-def closes(setup, held, k):
+def closes(setup, state):
     """__lro_proc_skb(): enough segments, or no room for another full one."""
-    if held.state[k, SEGMENTS] >= setup[MAX_SEGMENTS] or held.state[k, IP_BYTES] > 0xFFFF - setup[MTU_BYTES]:
+    if state[SEGMENTS] >= setup[MAX_SEGMENTS] or state[IP_BYTES] > 0xFFFF - setup[MTU_BYTES]:
         return Why.LIMIT
     return Why.NONE
 

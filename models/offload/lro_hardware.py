@@ -75,9 +75,8 @@ def bars(row, cells):
 
 
 @njit
-def same_flow(held, k, row, cells):
+def same_flow(old, was, row, cells):
     """IP version, addresses and ports."""
-    old, was = held.head[k], held.cells[k]
     l3, old_l3 = cells[L3], was[L3]
     if tcp.ports(old, was[L4]) != tcp.ports(row, cells[L4]) or is_ipv4(old, old_l3) != is_ipv4(row, l3):
         return False
@@ -89,11 +88,11 @@ def same_flow(held, k, row, cells):
 
 
 @njit
-def refuses(setup, held, k, row, cells):
+def refuses(setup, old, state, row, cells):
     """Next in sequence and room for it: nothing else is compared."""
-    if tcp.seq(row, cells[L4]) != held.state[k, NEXT_SEQ]:
+    if tcp.seq(row, cells[L4]) != state[NEXT_SEQ]:
         return Why.GAP
-    if held.state[k, IP_BYTES] + cells[PAYLOAD_BYTES] > setup[MAX_BYTES]:
+    if state[IP_BYTES] + cells[PAYLOAD_BYTES] > setup[MAX_BYTES]:
         return Why.LIMIT
     return Why.NONE
 
@@ -105,20 +104,19 @@ def declines(row, cells):
 
 
 @njit
-def joins(held, k, row, cells):
+def joins(old, was, state, row, cells):
     """The last ack, window and timestamps; of timestamps only where both headers keep them in the usual place."""
-    old, state = held.head[k], held.state[k]
-    was, l4 = held.cells[k, L4], cells[L4]
-    put32(old, was + tcp.ACK, tcp.ack(row, l4))
-    put16(old, was + tcp.WINDOW, tcp.window(row, l4))
-    if tcp.has_aligned_timestamps(old, was) and tcp.has_aligned_timestamps(row, l4):
-        for at in (tcp.MINIMUM_BYTES + 4, tcp.MINIMUM_BYTES + 8):
-            put32(old, was + at, be32(row, l4 + at))
+    at, l4 = was[L4], cells[L4]
+    put32(old, at + tcp.ACK, tcp.ack(row, l4))
+    put16(old, at + tcp.WINDOW, tcp.window(row, l4))
+    if tcp.has_aligned_timestamps(old, at) and tcp.has_aligned_timestamps(row, l4):
+        for field in (tcp.MINIMUM_BYTES + 4, tcp.MINIMUM_BYTES + 8):
+            put32(old, at + field, be32(row, l4 + field))
     state[MSS] = max(state[MSS], cells[PAYLOAD_BYTES])
 
 
 @njit
-def closes(held, k):
+def closes(state):
     """Nothing but a frame that does not fit, another flow that needs the context, or the end of the batch."""
     return Why.NONE
 

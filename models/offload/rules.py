@@ -42,23 +42,23 @@ def bucket(setup, cells):
 
 
 @njit
-def same_flow(setup, held, k, row, cells):
+def same_flow(setup, old, was, row, cells):
     """Whether held packet `k` and the frame are of one flow, as far as the engine can tell."""
     if setup[ENGINE] == GRO:
-        return gro.same_flow(held, k, row, cells)
+        return gro.same_flow(old, was, row, cells)
     if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.same_flow(held, k, row, cells)
-    return lro_hardware.same_flow(held, k, row, cells)
+        return lro_driver.same_flow(old, was, row, cells)
+    return lro_hardware.same_flow(old, was, row, cells)
 
 
 @njit
-def refuses(setup, held, k, row, cells):
+def refuses(setup, old, state, row, cells):
     """Why the frame may not join held packet `k` of its flow; Why.NONE if it may."""
     if setup[ENGINE] == GRO:
-        return gro.refuses(setup, held, k, row, cells)
+        return gro.refuses(setup, old, state, row, cells)
     if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.refuses(held, k, row, cells)
-    return lro_hardware.refuses(setup, held, k, row, cells)
+        return lro_driver.refuses(state, row, cells)
+    return lro_hardware.refuses(setup, old, state, row, cells)
 
 
 @njit
@@ -84,31 +84,31 @@ def evicts(setup):
 
 
 @njit
-def starts(setup, state, k, row, cells):
+def starts(setup, state, row, cells):
     """Fill what only this engine remembers of a new held packet; the common state is set."""
     if setup[ENGINE] == LRO_DRIVER:
-        lro_driver.starts(state, k, row, cells)
+        lro_driver.starts(state, row, cells)
 
 
 @njit
-def joins(setup, held, k, payloads, row, cells):
+def joins(setup, old, was, state, payloads, row, cells):
     """Change the held packet's header and state for the frame that joins; `segments` is still without it."""
     if setup[ENGINE] == GRO:
-        gro.joins(held, k, row, cells)
+        gro.joins(old, state, row, cells)
     elif setup[ENGINE] == LRO_DRIVER:
-        lro_driver.joins(held, k, payloads, row, cells)
+        lro_driver.joins(old, was, state, payloads, row, cells)
     else:
-        lro_hardware.joins(held, k, row, cells)
+        lro_hardware.joins(old, was, state, row, cells)
 
 
 @njit
-def closes(setup, held, k, row, cells):
+def closes(setup, state, row, cells):
     """Why held packet `k` is complete now that the frame has joined; Why.NONE if it is not."""
     if setup[ENGINE] == GRO:
-        return gro.closes(held, k, row, cells)
+        return gro.closes(state, row, cells)
     if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.closes(setup, held, k)
-    return lro_hardware.closes(held, k)
+        return lro_driver.closes(setup, state)
+    return lro_hardware.closes(state)
 
 
 @njit

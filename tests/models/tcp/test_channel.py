@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.tcp.config import TcpConfig
@@ -154,7 +154,6 @@ configs = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     n_a=st.integers(0, 300_000), n_b=st.integers(0, 50_000), config_a=configs, config_b=configs,
     loss=st.sampled_from([0.0, 0.02, 0.2]), reorder=st.sampled_from([0.0, 0.1]), duplicate=st.sampled_from([0.0, 0.1]),

@@ -1,0 +1,191 @@
+"""Between TCP's view of a packet and its bytes.
+
+Models: the headers Linux writes for a connected socket: Ethernet, IPv4 with DF and a counting ID or IPv6, TCP with
+    timestamps aligned by two NOPs, SYN options.
+Leaves out: IP options, tags, ECN bits (they come with DCTCP).
+Sources: RFC 9293 section 3.1; RFC 7323 appendix A; RFC 2018; Linux's order of SYN options as seen in captures.
+Checked by: tests/models/test_packet.py; tshark on captures a run writes.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+import numpy as np
+
+from models.tcp.segment import Segment
+from models.train import (
+    CSUM_PARTIAL,
+    CSUM_STATE,
+    FRAME_COUNT,
+    FRAME_ID,
+    GSO_BYTES,
+    GSO_SEGMENTS,
+    GSO_TCP4,
+    GSO_TCP6,
+    GSO_TYPE,
+    HEAD_BYTES,
+    L3,
+    L4,
+    PAYLOAD_BYTES,
+    PROTOCOL,
+    SOURCE,
+    START,
+    TIME_PS,
+    FrameTrain,
+)
+from models.wire import ethernet, tcp
+
+Address = IPv4Address | IPv6Address
+TTL = 64
+_SYN = tcp.SYN
+_FIXED = struct.Struct("!HHIIBBHHH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What all packets of one direction of a connection share. `stream` numbers its synthetic payload."""
+
+    source_mac: bytes
+    destination_mac: bytes
+    source: Address
+    destination: Address
+    source_port: int
+    destination_port: int
+    stream: int
+
+    @property
+    def ip_bytes(self) -> int:
+        """Length of the network header [bytes]."""
+        return 20 if self.source.version == 4 else 40
+
+
+def packet(segment: Segment, route: Route, *, time_ps: int, ident: int, frame_id: int) -> FrameTrain:
+    """One row: the packet a host's stack hands down, not yet cut, with a partial checksum still to be completed.
+
+    `ident` is the IPv4 ID of its first segment; `frame_id` the number of its first frame, for the audit."""
+    options = _options(segment)
+    l4_bytes = tcp.MINIMUM_BYTES + len(options)
+    version = route.source.version
+    length = l4_bytes + segment.payload_bytes
+    if version == 4:
+        kind, gso_type = ethernet.IPV4, GSO_TCP4
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, min(length + 20, 65535), ident & 0xFFFF, 0x4000, TTL, tcp.PROTOCOL, 0)
+    else:
+        kind, gso_type = ethernet.IPV6, GSO_TCP6
+        ip = struct.pack("!IHBB", 6 << 28, min(length, 65535), tcp.PROTOCOL, TTL)
+    header = (
+        route.destination_mac
+        + route.source_mac
+        + kind.to_bytes(2, "big")
+        + ip
+        + route.source.packed
+        + route.destination.packed
+        + _FIXED.pack(
+            route.source_port,
+            route.destination_port,
+            segment.seq,
+            segment.ack,
+            l4_bytes << 2,
+            segment.flags,
+            segment.window,
+            0,
+            0,
+        )
+        + options
+    )
+    train = FrameTrain.blank(1)
+    train.head[0, : len(header)] = np.frombuffer(header, np.uint8)
+    l4 = ethernet.HEADER_BYTES + route.ip_bytes
+    segments = -(-segment.payload_bytes // segment.gso_bytes) if segment.gso_bytes else 1
+    cells = train.meta[0]
+    cells[TIME_PS] = time_ps
+    cells[HEAD_BYTES] = len(header)
+    cells[L3] = ethernet.HEADER_BYTES
+    cells[L4] = l4
+    cells[PROTOCOL] = tcp.PROTOCOL
+    cells[PAYLOAD_BYTES] = segment.payload_bytes
+    cells[SOURCE] = route.stream
+    cells[START] = segment.payload_start
+    cells[CSUM_STATE] = CSUM_PARTIAL
+    cells[FRAME_ID] = frame_id
+    cells[FRAME_COUNT] = cells[GSO_SEGMENTS] = max(segments, 1)
+    if segments > 1:
+        cells[GSO_BYTES] = segment.gso_bytes
+        cells[GSO_TYPE] = gso_type
+    return train
+
+
+def segment_of(row: bytes, cells: list[int]) -> Segment:
+    """What TCP reads from a received packet: `row` its header bytes, `cells` its row of `meta` as a list."""
+    l4 = cells[L4]
+    _, _, seq, ack, offset, flags, window, _, _ = _FIXED.unpack_from(row, l4)
+    segment = Segment(
+        seq,
+        ack,
+        flags,
+        window,
+        payload_bytes=cells[PAYLOAD_BYTES],
+        payload_start=cells[START],
+        gso_bytes=cells[GSO_BYTES],
+        gso_segments=cells[GSO_SEGMENTS],
+    )
+    options = row[l4 + tcp.MINIMUM_BYTES : l4 + (offset >> 4) * 4]
+    if len(options) == tcp.TIMESTAMP_OPTION_BYTES and options[:4] == b"\x01\x01\x08\x0a":
+        segment.timestamps = True
+        segment.tsval = int.from_bytes(options[4:8], "big")
+        segment.tsecr = int.from_bytes(options[8:12], "big")
+    elif options:
+        _read_options(options, segment)
+    return segment
+
+
+def ports_of(row: bytes, l4: int) -> tuple[int, int]:
+    """(source port, destination port) of a received packet."""
+    return row[l4] << 8 | row[l4 + 1], row[l4 + 2] << 8 | row[l4 + 3]
+
+
+def _options(segment: Segment) -> bytes:
+    stamps = struct.pack("!BBII", tcp.OPTION_TIMESTAMPS, 10, segment.tsval, segment.tsecr) if segment.timestamps else b""
+    if segment.flags & _SYN:
+        options = struct.pack("!BBH", tcp.OPTION_MSS, 4, segment.mss) if segment.mss else b""
+        if segment.sack_permitted:
+            options += bytes((tcp.OPTION_SACK_PERMITTED, 2)) + stamps
+        else:
+            options += b"\x01\x01" * bool(stamps) + stamps
+        if segment.window_scale >= 0:
+            options += bytes((tcp.OPTION_NOP, tcp.OPTION_WINDOW_SCALE, 3, segment.window_scale))
+        return options + b"\x01" * (-len(options) % 4)
+    options = b"\x01\x01" + stamps if stamps else b""
+    if segment.sack:
+        options += bytes((1, 1, tcp.OPTION_SACK, 2 + 8 * len(segment.sack)))
+        options += b"".join(struct.pack("!II", *block) for block in segment.sack)
+    return options
+
+
+def _read_options(options: bytes, segment: Segment) -> None:
+    at = 0
+    while at < len(options) and options[at] != tcp.OPTION_END:
+        kind = options[at]
+        if kind == tcp.OPTION_NOP:
+            at += 1
+            continue
+        if at + 2 > len(options) or options[at + 1] < 2 or at + options[at + 1] > len(options):
+            return  # RFC 9293 section 3.1: an option that does not fit ends the list
+        length = options[at + 1]
+        value = options[at + 2 : at + length]
+        if kind == tcp.OPTION_TIMESTAMPS and length == 10:
+            segment.timestamps = True
+            segment.tsval, segment.tsecr = struct.unpack("!II", value)
+        elif kind == tcp.OPTION_MSS and length == 4:
+            segment.mss = int.from_bytes(value, "big")
+        elif kind == tcp.OPTION_WINDOW_SCALE and length == 3:
+            segment.window_scale = value[0]
+        elif kind == tcp.OPTION_SACK_PERMITTED:
+            segment.sack_permitted = True
+        elif kind == tcp.OPTION_SACK and (length - 2) % 8 == 0:
+            edges = struct.unpack(f"!{(length - 2) // 4}I", value)
+            segment.sack = tuple(zip(edges[0::2], edges[1::2], strict=True))
+        at += length

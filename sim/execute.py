@@ -1,0 +1,175 @@
+"""From a scenario and a seed to a result."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from models.cpu.costs import COST_PER_CYCLE, KINDS
+from models.payload import SYNTHETIC
+from sim.build import BuiltNode, World, build
+from sim.capture_write import CaptureWriter
+from sim.metrics import busy_fraction, cycles_per_frame, goodput_bps
+from sim.results import LOST, RunResult
+from sim.scenario import Scenario
+
+_SLICES = 50
+_TIMELINE_FRAMES = 32  # a poll worth drawing has at least so many
+
+Snapshot = dict[str, tuple[Counter[str], Counter[int], list[int]]]
+
+
+def execute(
+    scenario: Scenario,
+    *,
+    variant: str = "",
+    progress: Callable[[float], None] | None = None,
+    pcap_dir: Path | None = None,
+) -> RunResult:
+    """Runs a scenario without variants. `progress` hears the share done; captures of every card go to `pcap_dir`.
+
+    BuildError for a scenario that cannot be wired; OSError where captures cannot be written."""
+    world = build(scenario)
+    writers = _tap(world, pcap_dir) if pcap_dir is not None else []
+    timeline: list[dict[str, Any]] = []
+    began_s = time.perf_counter()
+    try:
+        _run_until(world, 0, scenario.warmup_ps, scenario.duration_ps, progress)
+        before = _snapshot(world)
+        for napi in world.nodes[scenario.observe].napis.values():
+            napi.record = _keep_one(timeline)
+        _run_until(world, scenario.warmup_ps, scenario.duration_ps, scenario.duration_ps, progress)
+    finally:
+        for writer in writers:
+            writer.close()
+    wall_s = time.perf_counter() - began_s
+    return _result(scenario, variant, world, before, timeline, wall_s)
+
+
+def _run_until(
+    world: World, from_ps: int, until_ps: int, duration_ps: int, progress: Callable[[float], None] | None
+) -> None:
+    env = world.clock.env
+    for share in range(1, _SLICES + 1) if progress else (_SLICES,):
+        stop_ps = from_ps + (until_ps - from_ps) * share // _SLICES
+        if stop_ps > env.now:
+            env.run(until=stop_ps)
+        if progress:
+            progress(stop_ps / duration_ps)
+
+
+def _keep_one(timeline: list[dict[str, Any]]) -> Callable[[dict[str, Any]], None]:
+    """Keeps the first poll of a fair size, or the largest so far."""
+
+    def record(poll: dict[str, Any]) -> None:
+        if not timeline:
+            timeline.append(poll)
+        elif len(timeline[0]["frames"]) < _TIMELINE_FRAMES and len(poll["frames"]) > len(timeline[0]["frames"]):
+            timeline[0] = poll
+
+    return record
+
+
+def _tap(world: World, folder: Path) -> list[CaptureWriter]:
+    folder.mkdir(parents=True, exist_ok=True)
+    writers = []
+    for name, node in world.nodes.items():
+        for nic_name, nic in node.nics.items():
+            for place, target in (("nic", nic), ("stack", node.napis[nic_name])):
+                writer = CaptureWriter(folder / f"{name}-{nic_name}-{place}.pcap")
+                target.tap = partial(writer.write, payloads=SYNTHETIC)
+                writers.append(writer)
+    return writers
+
+
+def _snapshot(world: World) -> Snapshot:
+    return {
+        name: (
+            *node.ledger.snapshot(),
+            _losses(node),
+        )
+        for name, node in world.nodes.items()
+    }
+
+
+def _losses(node: BuiltNode) -> list[int]:
+    """Frames checked, frames altered, and each field of LOST, over the engines of a node."""
+    rows = [[engine.frames_checked, engine.frames_altered, *engine.lost.tolist()] for engine in node.engines]
+    return [sum(column) for column in zip(*rows, strict=True)] if rows else [0] * (2 + len(LOST))
+
+
+def _result(
+    scenario: Scenario, variant: str, world: World, before: Snapshot, timeline: list[dict[str, Any]], wall_s: float
+) -> RunResult:
+    after = _snapshot(world)
+    span_ps = scenario.duration_ps - scenario.warmup_ps
+    counts = {name: after[name][0] - before[name][0] for name in world.nodes}
+    seen = counts[scenario.observe]
+    sizes = after[scenario.observe][1] - before[scenario.observe][1]
+    losses = [
+        late - early for late, early in zip(after[scenario.observe][2], before[scenario.observe][2], strict=True)
+    ]
+    retransmitted: Counter[str] = Counter()
+    read: Counter[str] = Counter()
+    for counter in counts.values():
+        retransmitted.update(_under(counter, "retransmitted/"))
+        read.update(_under(counter, "read/"))
+    flows = [
+        {
+            "name": socket.flow,
+            "goodput_bps": goodput_bps(read_bytes=read[socket.flow], span_ps=span_ps),
+            "retransmitted_segments": retransmitted[socket.flow],
+        }
+        for socket in world.sockets
+    ]
+    drops: Counter[str] = Counter()
+    for counter in counts.values():
+        drops.update(_under(counter, "drop/"))
+    for link in world.links:
+        drops.update(_under(link.counts, "drop/"))
+    return RunResult(
+        scenario=scenario.name,
+        variant=variant,
+        seed=scenario.seed,
+        goodput_bps=goodput_bps(read_bytes=sum(read.values()), span_ps=span_ps),
+        wire_frames=seen["wire-frames"],
+        stack_packets=seen["stack-packets"],
+        segments_per_packet=seen["stack-segments"] / seen["stack-packets"] if seen["stack-packets"] else 0.0,
+        acks_sent=seen["acks-sent"],
+        cpu={name: _cpu(node, counts[name]["wire-frames"], span_ps) for name, node in world.nodes.items()},
+        drops=drops,
+        fates=_under(seen, "fate/"),
+        reasons=_under(seen, "reason/"),
+        closes=_under(seen, "close/"),
+        flows=flows,
+        correctness={
+            "payload_errors": sum(socket.connection.payload_errors for socket in world.sockets),
+            "frames_checked": losses[0],
+            "frames_altered": losses[1],
+            "lost": dict(zip(LOST, losses[2:], strict=True)),
+        },
+        merge_sizes=dict(sizes),
+        poll_timeline=timeline[0] if timeline else {},
+        events=next(world.clock.env._eid),
+        wall_s=wall_s,
+    )
+
+
+def _under(counts: Counter[str], prefix: str) -> dict[str, int]:
+    return {name.removeprefix(prefix): n for name, n in counts.items() if name.startswith(prefix) and n}
+
+
+def _cpu(node: BuiltNode, wire_frames: int, span_ps: int) -> dict[str, Any]:
+    cycles = {
+        kind: sum(core.counts[k] * core.profile.cost[k] for core in node.cores) / COST_PER_CYCLE
+        for k, kind in enumerate(KINDS)
+    }
+    return {
+        "busy_fraction": busy_fraction(busy_ps=[core.busy_ps for core in node.cores], span_ps=span_ps),
+        "cycles_per_frame": cycles_per_frame(cycles, frames=wire_frames),
+        "breakdown": {kind: spent for kind, spent in cycles.items() if spent},
+    }

@@ -1,0 +1,168 @@
+"""A host: its sockets, and the applications that read from them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.cpu.costs import Kind
+from models.offload.segment import cut
+from models.packet import Route, packet, ports_of, segment_of
+from models.payload import SYNTHETIC
+from models.tcp.connection import Connection
+from models.tcp.segment import ACK
+from models.tcp.states import State
+from models.train import FRAME_COUNT, L4, PROTOCOL, FrameTrain
+from models.wire import tcp
+from sim.clock import Clock
+from sim.nodes.core import Core
+from sim.nodes.ledger import Ledger
+from sim.nodes.port import Port
+
+
+class Socket:
+    """One end of a connection, with the application behind it, which reads whatever there is."""
+
+    def __init__(self, *, host: Host, core: Core, flow: str, connection: Connection, route: Route, ident: int) -> None:
+        self.connection = connection
+        self.route = route
+        self.flow = flow
+        self.opens_at_ps: int | None = None
+        self.closes = False  # once everything is written
+        self.ident = ident
+        self._host = host
+        self._core = core
+        self._asleep = True
+        self._reading = 0
+
+    def close_after_peer(self, now_ps: int) -> None:
+        """The reader has seen the end of the stream, so this side has nothing more to say either."""
+        if self.connection.state is State.CLOSE_WAIT and not self.connection.readable_bytes:
+            self.connection.close(now_ps)
+
+    def wake_reader(self) -> None:
+        """Called when bytes may have become readable."""
+        if self._asleep and self.connection.readable_bytes:
+            self._asleep = False
+            self._host.ledger.add("wakes")
+            self._reading = -1
+            self._core.wake(self)
+
+    def begin(self) -> list[tuple[int, int]]:
+        """A receive call of everything readable now; the first after a sleep pays for the wake-up."""
+        woken = self._reading < 0
+        self._reading = self.connection.readable_bytes
+        return [(Kind.WAKE, int(woken)), (Kind.COPY, self._reading)]
+
+    def finish(self) -> int:
+        """The call returns: its bytes are read. Work it caused by window updates [1/10,000 cycle]."""
+        self.connection.read(self._reading, self._host.now_ps)
+        self.close_after_peer(self._host.now_ps)
+        self._host.ledger.add(f"read/{self.flow}", self._reading)
+        cost = self._host.transmit(self, self._host.now_ps, self._core)
+        self._asleep = not self.connection.readable_bytes
+        self._reading = 0
+        if not self._asleep:
+            self._core.wake(self)
+        return cost
+
+
+class Host:
+    """Takes packets from polls to sockets and segments from sockets to the port."""
+
+    def __init__(self, clock: Clock, *, ledger: Ledger, tso: bool, frame_ids: FrameIds) -> None:
+        self._clock = clock
+        self._tso = tso
+        self._frame_ids = frame_ids
+        self._sockets: dict[tuple[int, int], Socket] = {}
+        self.ledger = ledger
+        self.port: Port | None = None
+        self.core: Core | None = None
+
+    @property
+    def now_ps(self) -> int:
+        return self._clock.now_ps
+
+    @property
+    def sockets(self) -> tuple[Socket, ...]:
+        return tuple(self._sockets.values())
+
+    def add(self, socket: Socket) -> None:
+        """A socket is found by (remote port, own port)."""
+        self._sockets[socket.route.destination_port, socket.route.source_port] = socket
+
+    def hand_up(self, packets: FrameTrain, spent: np.ndarray, *, began_ps: int, core: Core, extra: int) -> int:
+        """IP, TCP and the ACKs it sends, each packet at its inner time; returns the work done [1/10,000 cycle]."""
+        cost = 0
+        rows = packets.meta.tolist()
+        for k, cells in enumerate(rows):
+            cost += core.cost(Kind.STACK, 1)
+            row = packets.head[k].tobytes()
+            socket = self._sockets.get(ports_of(row, cells[L4])) if cells[PROTOCOL] == tcp.PROTOCOL else None
+            if socket is None:
+                self.ledger.drop("no-socket", cells[FRAME_COUNT])
+                continue
+            at_ps = began_ps + core.ps(int(spent[k]) + extra + cost)
+            socket.connection.receive(segment_of(row, cells), at_ps)
+            socket.close_after_peer(at_ps)
+            cost += self.transmit(socket, at_ps, core)
+            socket.wake_reader()
+        return cost
+
+    def transmit(self, socket: Socket, at_ps: int, core: Core) -> int:
+        """Sends what the connection has put out, from `at_ps` on; returns the work [1/10,000 cycle]."""
+        cost = 0
+        outgoing = socket.connection.outgoing
+        if not outgoing:
+            return 0
+        for segment in outgoing:
+            pure_ack = not segment.payload_bytes and segment.flags == ACK
+            self.ledger.add("acks-sent", int(pure_ack))
+            cost += core.cost(Kind.ACK if pure_ack else Kind.TX, 1)
+            super_packet = packet(
+                segment,
+                socket.route,
+                time_ps=at_ps + core.ps(cost),
+                ident=socket.ident,
+                frame_id=self._frame_ids.next,
+            )
+            frames = cut(super_packet, SYNTHETIC)
+            if not self._tso and len(frames) > 1:
+                cost += core.cost(Kind.GSO_SEG, len(frames))
+            socket.ident = (socket.ident + len(frames)) & 0xFFFF
+            self._frame_ids.next += len(frames)
+            if segment.retransmission:
+                self.ledger.add(f"retransmitted/{socket.flow}", len(frames))
+            assert self.port is not None
+            self.port.send(frames, input_rank=0)
+        outgoing.clear()
+        return cost
+
+    def next_timer_ps(self) -> int | None:
+        """The earliest timer or opening of a socket [ps]."""
+        times = []
+        for socket in self._sockets.values():
+            if socket.opens_at_ps is not None:
+                times.append(socket.opens_at_ps)
+            elif (timer := socket.connection.next_timer_ps) is not None:
+                times.append(timer)
+        return min(times, default=None)
+
+    def run_timers(self) -> None:
+        now_ps = self.now_ps
+        assert self.core is not None
+        for socket in self._sockets.values():
+            if socket.opens_at_ps is not None and socket.opens_at_ps <= now_ps:
+                socket.opens_at_ps = None
+                socket.connection.open(now_ps)
+                if socket.closes:
+                    socket.connection.close(now_ps)
+            elif (timer := socket.connection.next_timer_ps) is not None and timer <= now_ps:
+                socket.connection.timer(now_ps)
+            self.transmit(socket, now_ps, self.core)
+
+
+class FrameIds:
+    """Numbers frames as they are sent, over all hosts of a run; for the audit."""
+
+    def __init__(self) -> None:
+        self.next = 0

@@ -1,0 +1,59 @@
+"""What a place has counted: drops by reason, what engines did, frames in and out."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from models.offload.engine import Engine, Outcome
+from models.offload.why import Fate, Why
+from models.train import Ints
+
+_WIDTH = max(len(Fate), max(Why) + 1)
+_FATES, _REASONS, _CLOSES = range(3)
+
+
+class Ledger:
+    """Counts of one node. Every count only grows; a measurement is the difference of two snapshots.
+
+    Names: `drop/<reason>`, `fate/<fate>`, `reason/<why>`, `close/<why>`, and plain ones.
+    An engine's frames are booked when the engine holds nothing, so that in every snapshot reasons sum to the frames
+    that did not join, and closes to the packets started."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.merge_sizes: Counter[int] = Counter()
+        self._open: dict[Engine, Ints] = {}
+        self._booked = np.zeros((3, _WIDTH), np.int64)
+
+    def add(self, name: str, n: int = 1) -> None:
+        if n:
+            self.counts[name] += n
+
+    def drop(self, reason: str, frames: int) -> None:
+        self.add(f"drop/{reason}", frames)
+
+    def outcome(self, engine: Engine, outcome: Outcome) -> None:
+        """Books what `engine` did: every frame's fate, why it did not join, why each started packet was completed."""
+        if engine not in self._open:
+            self._open[engine] = np.zeros((3, _WIDTH), np.int64)
+        books = self._open[engine]
+        if len(outcome.fate):
+            books[_FATES] += np.bincount(outcome.fate, minlength=_WIDTH)
+            books[_REASONS] += np.bincount(outcome.reason[outcome.fate != Fate.JOINED], minlength=_WIDTH)
+        if len(outcome.close):
+            books[_CLOSES] += np.bincount(outcome.close, minlength=_WIDTH)
+        if not engine.held_packets:
+            self._booked += books
+            books[:] = 0
+
+    def snapshot(self) -> tuple[Counter[str], Counter[int]]:
+        counts = self.counts.copy()
+        for fate in Fate:
+            counts[f"fate/{fate.name.lower()}"] = int(self._booked[_FATES, fate])
+        for why in Why:
+            counts[f"reason/{why.label}"] = int(self._booked[_REASONS, why])
+            if why != Why.NONE:  # a packet that only passed was never started
+                counts[f"close/{why.label}"] = int(self._booked[_CLOSES, why])
+        return counts, self.merge_sizes.copy()

@@ -1,0 +1,94 @@
+"""The wire between a port and the card at its far end."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator
+from typing import Protocol
+
+import numpy as np
+from simpy.events import Event
+
+from models.path import PathDraws
+from models.train import SOURCE, FrameTrain, join
+from sim.clock import Clock
+from sim.nodes.ledger import Ledger
+
+
+class Receiver(Protocol):
+    """Whatever frames arrive at."""
+
+    def receive(self, train: FrameTrain) -> None: ...
+
+
+class Cable:
+    """Maps a train at once: every frame arrives `delay_ps` after its last bit left."""
+
+    def __init__(self, *, delay_ps: int, far_end: Receiver, max_train_frames: int | None) -> None:
+        self.delay_ps = delay_ps
+        self.notice_ps = delay_ps  # a frame must be announced this long after it left, at the latest
+        self._far_end = far_end
+        self._max_train_frames = max_train_frames
+
+    def send(self, train: FrameTrain) -> None:
+        """Takes a train whose times [ps] are departures and which nobody else keeps."""
+        train.time_ps[:] += self.delay_ps
+        for part in train.cut(self._max_train_frames):
+            self._far_end.receive(part)
+
+
+class RoughCable:
+    """A cable that loses frames and delays each by up to `jitter_ps` more, so that frames overtake.
+
+    Frames are held until nothing that may still depart can arrive before them, so times at the far end never go back.
+    Invariant: frames in == frames out + held + lost."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        delay_ps: int,
+        far_end: Receiver,
+        max_train_frames: int | None,
+        draws: PathDraws,
+        ledger: Ledger,
+    ) -> None:
+        self.delay_ps = delay_ps
+        self.notice_ps = 0  # to order frames by arrival, they must be known when they leave
+        self._clock = clock
+        self._far_end = far_end
+        self._max_train_frames = max_train_frames
+        self._draws = draws
+        self._ledger = ledger
+        self._held: list[tuple[int, int, FrameTrain]] = []
+        self._taken = 0
+        self._alarm = clock.alarm()
+        clock.env.process(self._run())
+
+    def send(self, train: FrameTrain) -> None:
+        """Takes a train whose times [ps] are departures and which nobody else keeps."""
+        late_ps, lost = self._draws.draw(train.meta[:, SOURCE])
+        arrivals = train.time_ps + self.delay_ps + late_ps
+        for i in np.flatnonzero(~lost):
+            heapq.heappush(self._held, (int(arrivals[i]), self._taken + int(i), train[i : i + 1]))
+        self._taken += len(train)
+        self._ledger.drop("link-loss", int(lost.sum()))
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        if self._held:
+            self._alarm.set(max(self._held[0][0] - self.delay_ps + 1, self._clock.now_ps))
+        else:
+            self._alarm.set(None)
+
+    def _run(self) -> Generator[Event, None, None]:
+        while True:
+            yield self._alarm.ring()
+            ready = []
+            while self._held and self._held[0][0] < self._clock.now_ps + self.delay_ps:
+                at_ps, _, frame = heapq.heappop(self._held)
+                ready.append(frame.at(at_ps))
+            if ready:
+                for part in join(ready).cut(self._max_train_frames):
+                    self._far_end.receive(part)
+            self._set_alarm()
