@@ -79,7 +79,7 @@ class Channel:
                 self.push(at + self.random.randrange(3 * self.delay_ps), "packet", 1 - end, replace(segment))
         self.push(at, "packet", 1 - end, segment)
 
-    def run(self, until_ps=10_000 * S, steps=2_000_000):
+    def run(self, until_ps=1_000_000 * S, steps=2_000_000):
         while self.queue and self.queue[0][0] <= until_ps:
             steps -= 1
             assert steps, "no end in sight"
