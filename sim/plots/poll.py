@@ -17,6 +17,10 @@ APART = 0.03  # of the time shown: packets nearer than this would hide each othe
 LEVELS = 12  # above that packets do hide each other, or the figure would fill a page
 INCH_A_UNIT = 0.6
 MOST_REASONS = 12
+MOST_DOTS = 32
+
+Alike = Counter[tuple[int, int, str]]  # packets by (time [ps], segments, close)
+
 FATES = {  # colour and shape, so that either alone tells them apart
     "started": (style.VERMILION, "^", "starts a packet"),
     "joined": (style.BLUE, "|", "joins a held packet"),
@@ -32,14 +36,15 @@ def draw(metrics: Mapping[str, Any], variant: Mapping[str, Any]) -> Figure:
     poll = variant["poll_timeline"]
     start_ps = poll["start_ps"]
     alike = Counter((packet["time_ps"], packet["segments"], str(packet["close"])) for packet in poll["packets"])
-    heights = _heights([time_ps for time_ps, _, _ in alike], apart=APART * _shown_ps(poll))
+    late_ps = _late_ps(poll)
+    heights = _heights(alike, apart=APART * _shown_ps(poll, late_ps))
     frames_at = max(1.5, max(heights, default=0.0) + 0.7)  # above all packets
     figure = style.new_figure(height_in=1.4 + INCH_A_UNIT * (frames_at + 0.75))
     axes = figure.subplots()
     axes.axvspan(0, _us(poll["end_ps"] - start_ps), color=style.lighter(style.SKY, 0.85), lw=0)
-    handles = _frames(axes, poll, frames_at) + _packets(axes, alike, heights, frames_at, start_ps)
+    handles = _frames(axes, poll, frames_at, late_ps) + _packets(axes, alike, heights, frames_at, start_ps)
     axes.set_ylim(-0.45, frames_at + 0.75)
-    axes.set_yticks([frames_at, 0], ["frames in", "packets out"])
+    axes.set_yticks([frames_at, 0], [_lane(late_ps), "packets out"])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10))
@@ -53,13 +58,17 @@ def draw(metrics: Mapping[str, Any], variant: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _frames(axes: Axes, poll: Mapping[str, Any], height: float) -> list[Line2D]:
+def _lane(late_ps: int) -> str:
+    return f"frames in,\ndrawn {_us(late_ps):.0f} µs late" if late_ps else "frames in"
+
+
+def _frames(axes: Axes, poll: Mapping[str, Any], height: float, late_ps: int) -> list[Line2D]:
     """A mark a frame; those that did not join say why, as long as there is room to say it."""
     handles = []
     size = 6 if len(poll["frames"]) <= 40 else 4
     for fate, (colour, marker, label) in FATES.items():
         frames = [frame for frame in poll["frames"] if frame["fate"] == fate]
-        times = [_us(frame["time_ps"] - poll["start_ps"]) for frame in frames]
+        times = [_us(frame["time_ps"] + late_ps - poll["start_ps"]) for frame in frames]
         if not times:
             continue
         axes.plot(times, [height] * len(times), color=colour, marker=marker, ls="", ms=size, mew=1.1)
@@ -71,9 +80,7 @@ def _frames(axes: Axes, poll: Mapping[str, Any], height: float) -> list[Line2D]:
     return handles
 
 
-def _packets(
-    axes: Axes, alike: Counter[tuple[int, int, str]], heights: list[float], frames_at: float, start_ps: int
-) -> list[Line2D]:
+def _packets(axes: Axes, alike: Alike, heights: list[float], frames_at: float, start_ps: int) -> list[Line2D]:
     """A dot a packet, larger with more segments; equal packets of one moment share it."""
     closes: Counter[str] = Counter()
     for (_, _, close), count in alike.items():
@@ -81,6 +88,9 @@ def _packets(
     colours = {close: CLOSE_COLOURS[i % len(CLOSE_COLOURS)] for i, close in enumerate(closes)}
     for ((time_ps, segments, close), count), height in zip(alike.items(), heights, strict=True):
         colour, time = colours[close], _us(time_ps - start_ps)
+        if _is_crumb(alike, segments, count):
+            axes.plot([time], [height], color=colour, marker="|", ms=7, mew=1.0, zorder=3)
+            continue
         area = SMALLEST_AREA + (LARGEST_AREA - SMALLEST_AREA) * min(segments / LARGEST_SEGMENTS, 1)
         axes.plot([time, time], [height, frames_at], color=style.GREY, lw=0.4, zorder=1)
         axes.scatter([time], [height], s=area, color=style.lighter(colour, 0.45), edgecolors=colour, lw=0.9, zorder=3)
@@ -92,20 +102,34 @@ def _packets(
     ]
 
 
-def _heights(times_ps: list[int], *, apart: float) -> list[float]:
-    """For each packet the lowest place where none hides it; `times_ps` in the order of the packets."""
+def _is_crumb(alike: Alike, segments: int, count: int) -> bool:
+    """Among many packets one of a single segment is a stroke: it needs no number and little room."""
+    return len(alike) > MOST_DOTS and segments == 1 and count == 1
+
+
+def _heights(alike: Alike, *, apart: float) -> list[float]:
+    """For each packet, in their order, the lowest place where none hides it; strokes stay at the bottom."""
     last_ps: list[int] = []  # on each level
     heights = []
-    for time_ps in times_ps:
-        free = [i for i, before_ps in enumerate(last_ps) if abs(time_ps - before_ps) >= apart]
-        level = free[0] if free else len(last_ps) % LEVELS
-        last_ps[level : level + 1] = [time_ps]
+    for (time_ps, segments, _), count in alike.items():
+        level = 0
+        if not _is_crumb(alike, segments, count):
+            free = [i for i, before_ps in enumerate(last_ps) if abs(time_ps - before_ps) >= apart]
+            level = free[0] if free else len(last_ps) % LEVELS
+            last_ps[level : level + 1] = [time_ps]
         heights.append(STEP * level)
     return heights
 
 
-def _shown_ps(poll: Mapping[str, Any]) -> int:
-    times_ps = [each["time_ps"] for each in (*poll["frames"], *poll["packets"])] + [poll["start_ps"], poll["end_ps"]]
+def _late_ps(poll: Mapping[str, Any]) -> int:
+    """How much later frames are drawn [ps] that came so long before the poll that it would shrink to nothing."""
+    waited_ps = poll["start_ps"] - max(frame["time_ps"] for frame in poll["frames"])
+    return int(waited_ps) if 2 * waited_ps > poll["end_ps"] - poll["start_ps"] else 0
+
+
+def _shown_ps(poll: Mapping[str, Any], late_ps: int) -> int:
+    times_ps = [frame["time_ps"] + late_ps for frame in poll["frames"]] + [poll["start_ps"], poll["end_ps"]]
+    times_ps += [packet["time_ps"] for packet in poll["packets"]]
     return max(1, max(times_ps) - min(times_ps))
 
 

@@ -1,12 +1,14 @@
 """Figures are drawn from saved results alone, and are the same bytes for the same results."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from made_up import result
 
 from sim.plots import draw_all
+from sim.plots.poll import STEP, _heights
 from sim.results import Finished, write
 from sim.scenario import load, variant
 
@@ -52,6 +54,11 @@ def test_every_figure_is_drawn_twice_over_the_same(tmp_path):
 def test_poor_results_are_drawn_too(tmp_path, changes):
     for path in draw_all(saved(tmp_path, result("none", **changes))):
         assert path.stat().st_size > 1000
+
+
+def test_packets_of_one_moment_stand_above_each_other():
+    alike = Counter({(10, 2, "gap"): 1, (10, 3, "gap"): 1, (11, 4, "push"): 1, (90, 5, "gap"): 1})
+    assert _heights(alike, apart=5) == [0, STEP, 2 * STEP, 0]
 
 
 def test_only_the_plots_import_matplotlib():
