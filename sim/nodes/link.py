@@ -62,6 +62,7 @@ class RoughCable:
         self._ledger = ledger
         self._held: list[tuple[int, int, FrameTrain]] = []
         self._taken = 0
+        self._newest = -1  # of the frames that went on, the last one taken
         self._alarm = clock.alarm()
         clock.env.process(self._run())
 
@@ -86,7 +87,9 @@ class RoughCable:
             yield self._alarm.ring()
             ready = []
             while self._held and self._held[0][0] < self._clock.now_ps + self.delay_ps:
-                at_ps, _, frame = heapq.heappop(self._held)
+                at_ps, number, frame = heapq.heappop(self._held)
+                self._ledger.add("link/overtaken", int(number < self._newest))
+                self._newest = max(self._newest, number)
                 ready.append(frame.at(at_ps))
             if ready:
                 for part in join(ready).cut(self._max_train_frames):

@@ -77,14 +77,16 @@ class Port:
             return
         together = join(ready)
         if len(set(ranks)) > 1:
-            together = together[np.lexsort((np.arange(len(ranks)), ranks, together.time_ps))]
+            order = np.lexsort((np.arange(len(ranks)), ranks, together.time_ps))
+            together = together[order]
             self._ledger.add("port/merged-inputs")
+            other_input = np.diff(np.array(ranks)[order]) != 0
+            self._ledger.add("port/ties", int((other_input & (np.diff(together.time_ps) == 0)).sum()))
         self._serve(together)
 
     def _serve(self, train: FrameTrain) -> None:
         departures = np.empty(len(train), np.int64)
-        line_bytes = np.maximum(train.frame_bytes, ethernet.MINIMUM_BYTES) + ethernet.LINE_OVERHEAD_BYTES
-        drops = serve(self._queue, self._rate_bps, train.time_ps, line_bytes, departures)
+        drops = serve(self._queue, self._rate_bps, train.meta, departures)
         self._ledger.add("port/in", len(train))
         self._ledger.drop("queue-full", drops)
         if drops:
