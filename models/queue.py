@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from models.compiled import njit
-from models.train import Ints
+from models.train import HEAD_BYTES, PAYLOAD_BYTES, TAIL_BYTES, TIME_PS, Ints
 from models.units import PS_PER_S
+from models.wire import ethernet
 
 DROPPED = -1
 ACCEPTED, LAST_DEPARTURE = 0, 1
@@ -33,20 +34,22 @@ def fifo(limit_frames: int | None) -> Fifo:
 
 
 @njit
-def serve(queue, rate_bps, time_ps, line_bytes, out_ps):
-    """Departure [ps] of each frame of `line_bytes` arriving at `time_ps` into `out_ps`, or DROPPED; counts the drops.
+def serve(queue, rate_bps, meta, out_ps):
+    """Departure [ps] of each frame of `meta` into `out_ps` int64[n], or DROPPED; returns the number of drops.
 
     Times must not decrease, over calls neither. A departure at t frees its place before an arrival at t."""
     drops = 0
     limit = len(queue.departures)
-    for i in range(len(time_ps)):
+    for i in range(len(meta)):
+        arrival = meta[i, TIME_PS]
         place = queue.state[ACCEPTED] % limit if limit else 0
-        if limit and queue.departures[place] > time_ps[i]:
+        if limit and queue.departures[place] > arrival:
             out_ps[i] = DROPPED
             drops += 1
             continue
-        on_the_line = -(-np.int64(line_bytes[i]) * 8 * PS_PER_S // rate_bps)
-        departure = max(time_ps[i], queue.state[LAST_DEPARTURE]) + on_the_line
+        line_bytes = ethernet.line_bytes(meta[i, HEAD_BYTES] + meta[i, PAYLOAD_BYTES] + meta[i, TAIL_BYTES])
+        on_the_line = -(-line_bytes * 8 * PS_PER_S // rate_bps)
+        departure = max(arrival, queue.state[LAST_DEPARTURE]) + on_the_line
         if limit:
             queue.departures[place] = departure
         queue.state[ACCEPTED] += 1

@@ -239,6 +239,7 @@ def _scratch(packets: int, pieces: int, width: int) -> Delivered:
         head=np.zeros((packets, width), np.uint8),
         pieces=np.zeros((pieces, len(PIECE_COLUMNS)), np.int64),
         marks=np.zeros((packets, 2), np.int64),
+        scratch=np.zeros(width, np.uint8),
     )
 
 

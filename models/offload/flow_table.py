@@ -12,7 +12,6 @@ A payload is never copied: a piece that continues the last one is fused with it,
 
 from __future__ import annotations
 
-from models.compiled import njit
 from models.offload import losses, rules
 from models.offload.held import (
     AGE,
@@ -45,6 +44,7 @@ from models.offload.held import (
     SEGMENTS,
     TSVAL,
 )
+from models.offload.kernel import njit
 from models.offload.why import Fate, Why
 from models.train import (
     ABSENT,
@@ -279,7 +279,7 @@ def deliver(setup, held, bucket, place, time_ps, by, why, payloads, out, book):
     book[HELD_FRAMES] -= cells[FRAME_COUNT]
     book[HELD_PAYLOAD_BYTES] -= cells[PAYLOAD_BYTES]
     if setup[AUDIT]:
-        losses.count(held, state, row, cells, book)
+        losses.count(held, state, row, cells, book, out.scratch)
         give_back_members(held, state, book)
 
 

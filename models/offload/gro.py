@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.compiled import njit
 from models.offload.held import FIXED_ID, IP_BYTES, MAX_BYTES, MSS, NEXT_SEQ, SEGMENTS
+from models.offload.kernel import njit
 from models.offload.why import Why
 from models.train import (
     CSUM_BAD,

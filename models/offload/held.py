@@ -90,9 +90,11 @@ class Held(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """Scratch for what a call delivers; `marks` int64[k, 2]: closed by which row, and why."""
+    """Scratch for what a call delivers; `marks` int64[k, 2]: closed by which row, and why. `scratch`
+    uint8[width] is for one header."""
 
     cells: Ints
     head: Bytes
     pieces: Ints
     marks: Ints
+    scratch: Bytes

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.compiled import njit
 from models.offload.held import FIRST_MEMBER, FRAMES_ALTERED, FRAMES_CHECKED, LOST, LOST_FIRST, NEXT_MEMBER, SEGMENTS
+from models.offload.kernel import njit
 from models.offload.segment import segments_of, write_header
 from models.train import (
     ABSENT,
@@ -38,12 +38,11 @@ TAGLESS_BYTES = 12  # both MAC addresses
 
 
 @njit
-def count(held, state, row, cells, book):
-    """Add to `book` what the packet `row`, `cells`, complete, loses of its members."""
+def count(held, state, row, cells, book, cut):
+    """Add to `book` what the packet `row`, `cells`, complete, loses of its members; `cut` is a scratch row."""
     book[FRAMES_CHECKED] += cells[FRAME_COUNT]
     if state[SEGMENTS] == 1:
         return
-    cut = np.zeros(len(row), np.uint8)
     lost = book[LOST_FIRST:]
     size, last = cells[GSO_BYTES], segments_of(cells) - 1
     slot, j, came_from = state[FIRST_MEMBER], 0, 0

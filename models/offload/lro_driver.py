@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.compiled import njit
 from models.offload.held import IP_BYTES, MAX_SEGMENTS, MSS, MTU_BYTES, NEXT_SEQ, SAW_TIMESTAMPS, SEGMENTS, TSVAL
+from models.offload.kernel import njit
 from models.offload.why import Why
-from models.payload import copy_payload
+from models.payload import payload_sum
 from models.train import (
     CSUM_BAD,
     CSUM_NONE,
@@ -34,7 +34,7 @@ from models.train import (
     TAIL_BYTES,
 )
 from models.wire import checksum, ethernet, ipv4, tcp
-from models.wire.octets import be32, put16, put32
+from models.wire.octets import put16, put32
 
 SESSIONS = 8  # max_desc of most drivers
 MAX_AGGREGATED = 64  # max_aggr of ehea, myri10ge, enic
@@ -142,9 +142,9 @@ def joins(old, was, state, payloads, row, cells):
 @njit
 def payload_word(payloads, cells, at):
     """The 32-bit word at byte `at` of a frame's payload; zero behind its end."""
-    octets = np.zeros(at + 4, np.uint8)
-    copy_payload(payloads, cells[SOURCE], cells[START], min(at + 4, cells[PAYLOAD_BYTES]), octets, 0)
-    return be32(octets, at)
+    high = payload_sum(payloads, cells[SOURCE], cells[START] + at, max(0, min(2, cells[PAYLOAD_BYTES] - at)))
+    low = payload_sum(payloads, cells[SOURCE], cells[START] + at + 2, max(0, min(2, cells[PAYLOAD_BYTES] - at - 2)))
+    return high << 16 | low
 
 
 @njit

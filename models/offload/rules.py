@@ -8,9 +8,9 @@ Checked by: tests/models/offload/test_rules.py.
 
 from __future__ import annotations
 
-from models.compiled import njit
 from models.offload import gro, lro_driver, lro_hardware
 from models.offload.held import ENGINE, GRO, LRO_DRIVER
+from models.offload.kernel import njit
 
 
 @njit

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.compiled import njit
+from models.offload.kernel import njit
 from models.payload import Payloads
 from models.train import (
     COLUMNS,

@@ -78,7 +78,7 @@ def _coalesce(args: argparse.Namespace) -> None:
     _print(args.capture, capture, tallies, notes, to_stderr="-" in (args.out, args.json))
     if writer is not None:
         wrong = f"{writer.wrong_ipv4} IPv4 and {writer.wrong_transport} TCP or UDP checksums in it are wrong"
-        print(f"{args.out}: {writer.frames} packets; {wrong}, as the engine left them", file=sys.stderr)
+        print(f"{args.out}: {writer.frames} packets; {wrong}, written as they were", file=sys.stderr)
     if args.json:
         _write_json(args.json, {"engines": [tally.as_json() for tally in tallies]})
 

@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Generator
 from typing import Protocol
 
+import numpy as np
 from simpy.events import Event
 
 from models.cpu.costs import KINDS, work_ps
 from models.cpu.profiles import Profile
+from models.train import Ints
 from sim.clock import Clock
 from sim.nodes.napi import Napi
 
@@ -42,7 +44,10 @@ class Core:
     def __init__(self, clock: Clock, *, profile: Profile, measured_from_ps: int, measured_to_ps: int) -> None:
         self._clock = clock
         self.profile = profile
-        self.counts = [0] * len(KINDS)
+        self.counts = np.zeros(len(KINDS), np.int64)
+        self.prices = np.array(profile.cost, np.int64)
+        self._scrap = self.counts.copy()
+        self._cost = profile.cost
         self.busy_ps = 0
         self.preemptions = 0
         self.timers_in_polls = 0
@@ -72,7 +77,11 @@ class Core:
         """Price [1/10,000 cycle] of `count` units of `kind`, which are booked as done from the start of measuring."""
         if count and self._clock.env.now >= self._measured_from_ps:
             self.counts[kind] += count
-        return self.profile.cost[kind] * count
+        return self._cost[kind] * count
+
+    def counting(self) -> Ints:
+        """Where a kernel may count its work now: `counts`, or scrap before measuring starts."""
+        return self.counts if self._clock.env.now >= self._measured_from_ps else self._scrap
 
     def ps(self, cost: int) -> int:
         """Time [ps] of `cost` [1/10,000 cycle] on this core."""

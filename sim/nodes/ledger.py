@@ -6,12 +6,10 @@ from collections import Counter
 
 import numpy as np
 
+from models.offload.books import CLOSES, FATES, REASONS, WIDTH, book
 from models.offload.engine import Engine, Outcome
 from models.offload.why import Fate, Why
 from models.train import Ints
-
-_WIDTH = max(len(Fate), max(Why) + 1)
-_FATES, _REASONS, _CLOSES = range(3)
 
 
 class Ledger:
@@ -25,7 +23,7 @@ class Ledger:
         self.counts: Counter[str] = Counter()
         self.merge_sizes: Counter[int] = Counter()
         self._open: dict[Engine, Ints] = {}
-        self._booked = np.zeros((3, _WIDTH), np.int64)
+        self._booked = np.zeros((3, WIDTH), np.int64)
 
     def add(self, name: str, n: int = 1) -> None:
         if n:
@@ -37,13 +35,9 @@ class Ledger:
     def outcome(self, engine: Engine, outcome: Outcome) -> None:
         """Books what `engine` did: every frame's fate, why it did not join, why each started packet was completed."""
         if engine not in self._open:
-            self._open[engine] = np.zeros((3, _WIDTH), np.int64)
+            self._open[engine] = np.zeros((3, WIDTH), np.int64)
         books = self._open[engine]
-        if len(outcome.fate):
-            books[_FATES] += np.bincount(outcome.fate, minlength=_WIDTH)
-            books[_REASONS] += np.bincount(outcome.reason[outcome.fate != Fate.JOINED], minlength=_WIDTH)
-        if len(outcome.close):
-            books[_CLOSES] += np.bincount(outcome.close, minlength=_WIDTH)
+        book(books, outcome.fate, outcome.reason, outcome.close)
         if not engine.held_packets:
             self._booked += books
             books[:] = 0
@@ -51,9 +45,9 @@ class Ledger:
     def snapshot(self) -> tuple[Counter[str], Counter[int]]:
         counts = self.counts.copy()
         for fate in Fate:
-            counts[f"fate/{fate.name.lower()}"] = int(self._booked[_FATES, fate])
+            counts[f"fate/{fate.name.lower()}"] = int(self._booked[FATES, fate])
         for why in Why:
-            counts[f"reason/{why.label}"] = int(self._booked[_REASONS, why])
+            counts[f"reason/{why.label}"] = int(self._booked[REASONS, why])
             if why != Why.NONE:  # a packet that only passed was never started
-                counts[f"close/{why.label}"] = int(self._booked[_CLOSES, why])
+                counts[f"close/{why.label}"] = int(self._booked[CLOSES, why])
         return counts, self.merge_sizes.copy()

@@ -9,10 +9,11 @@ import numpy as np
 from simpy.events import Event
 
 from models.cpu.costs import Kind
+from models.cpu.receive import IN_DRIVER_LRO, IN_GRO, PLAIN, price
 from models.offload.engine import Engine
 from models.offload.why import Fate, Why
 from models.payload import SYNTHETIC
-from models.train import CSUM_NONE, CSUM_STATE, FRAME_COUNT, PAYLOAD_BYTES, FrameTrain, Ints
+from models.train import FRAME_COUNT, PAYLOAD_BYTES, FrameTrain, Ints
 from models.units import PS_PER_S
 from sim.clock import Clock
 from sim.nodes.ledger import Ledger
@@ -54,8 +55,10 @@ class Napi:
         self.nic = nic
         self._core = core
         self._stack = stack
-        self._gro = gro
-        self._driver_lro = driver_lro
+        self._engine = driver_lro or gro
+        self._merging = IN_DRIVER_LRO if driver_lro else IN_GRO if gro else PLAIN
+        self._unmerged = np.zeros((3, BUDGET), np.int64)  # fate, reason and close where nothing merges
+        self._unmerged[0], self._unmerged[1] = Fate.PASSED, Why.OFF
         self._ledger = ledger
         self._hz = hz
         self._max_train_frames = max_train_frames
@@ -72,18 +75,18 @@ class Napi:
         self.interrupted = False
         if self.record is not None:
             self._trace = {"start_ps": began_ps, "end_ps": began_ps, "frames": [], "packets": []}
-        yield from core.spend_until(began_ps + core.ps(cost))
         left = BUDGET
         while left and (train := self.nic.take(before_ps=self._clock.now_ps, budget=left)) is not None:
             left -= len(train)
-            began_ps, spent = self._clock.now_ps, 0
+            began_ps = self._clock.now_ps
             for part in train.cut(self._max_train_frames):
-                spent = self._receive(part, began_ps, spent)
-            yield from core.spend_until(began_ps + core.ps(spent))
+                cost = self._receive(part, began_ps, cost)
+            yield from core.spend_until(began_ps + core.ps(cost))
+            cost = 0
         self.wants_more = not left
         began_ps = self._clock.now_ps
-        spent = self._flush(began_ps)
-        yield from core.spend_until(began_ps + core.ps(spent))
+        cost += self._flush(began_ps)
+        yield from core.spend_until(began_ps + core.ps(cost))
         if self._trace is not None and self.record is not None:
             self._trace["end_ps"] = self._clock.now_ps
             self.record(self._trace)
@@ -92,56 +95,30 @@ class Napi:
     def _receive(self, train: FrameTrain, began_ps: int, spent: int) -> int:
         """Work of one part of a take, on top of `spent`; the sum is given back [1/10,000 cycle]."""
         core, n = self._core, len(train)
-        price = core.profile.cost
-        core.cost(Kind.DRV, n)
-        per_frame = np.full(n, price[Kind.DRV], np.int64)
-        payload = train.meta[:, PAYLOAD_BYTES]
-        core.cost(Kind.PAGE, int(payload.sum()))
-        per_frame += payload * price[Kind.PAGE]
-        if self.nic.has_hardware_lro:
-            core.cost(Kind.FRAG, int(train.meta[:, FRAME_COUNT].sum()))
-            per_frame += train.meta[:, FRAME_COUNT] * price[Kind.FRAG]  # descriptors the card used for the packet
-        if (engine := self._driver_lro or self._gro) is None:
-            core.cost(Kind.SKB, n)
-            per_frame += price[Kind.SKB]
-            packets, closed_by = train, np.arange(n)
-            nothing = np.zeros(n, np.int64)
-            fate, reason, close = nothing + int(Fate.PASSED), nothing + int(Why.OFF), nothing
+        if (engine := self._engine) is None:
+            packets, closed_by, fate, reason, close = train, np.arange(n), *self._unmerged[:, :n]
         else:
-            unverified = train.meta[:, CSUM_STATE] == CSUM_NONE
-            if unverified.any():
-                summed = (train.frame_bytes - train.meta[:, FRAME_COUNT] * 14) * unverified
-                core.cost(Kind.CSUM, int(summed.sum()))
-                per_frame += summed * price[Kind.CSUM]
             outcome = engine.receive(train, SYNTHETIC, jiffy=self._jiffy(began_ps))
-            joined = outcome.fate == Fate.JOINED
-            if self._driver_lro is not None:
-                core.cost(Kind.LRO_INSPECT, n)
-                core.cost(Kind.FRAG, n)
-                core.cost(Kind.SKB, n - int(joined.sum()))
-                per_frame += price[Kind.LRO_INSPECT] + price[Kind.FRAG] + ~joined * np.int64(price[Kind.SKB])
-            else:
-                core.cost(Kind.GRO_INSPECT, n)
-                core.cost(Kind.SKB, n)
-                core.cost(Kind.GRO_MERGE, int(joined.sum()))
-                per_frame += price[Kind.GRO_INSPECT] + price[Kind.SKB] + joined * np.int64(price[Kind.GRO_MERGE])
             self._ledger.outcome(engine, outcome)
             packets, closed_by, close = outcome.packets, outcome.closed_by, outcome.close
             fate, reason = outcome.fate, outcome.reason
-        after = np.cumsum(per_frame) + spent
+        after = np.empty(n, np.int64)
+        total = price(
+            train.meta, fate, self._merging, self.nic.has_hardware_lro, core.prices, core.counting(), spent, after
+        )
         if self._trace is not None:
             self._trace_frames(train, fate, reason)
         extra = self._hand_up(packets, after[closed_by], began_ps, close) if len(packets) else 0
-        return int(after[-1]) + extra
+        return int(total) + extra
 
     def _flush(self, began_ps: int) -> int:
         """Held packets go up at the end of a poll: all, or with a tick of 1 ms or less and the budget used, the old.
 
         Linux net/core/dev.c, __napi_poll: HZ >= 1000 keeps what came in this jiffy."""
-        engine = self._driver_lro or self._gro
+        engine = self._engine
         if engine is None or not engine.held_packets:
             return 0
-        if self.wants_more and engine is self._gro and self._hz >= TICKS_KEEP_FRESH:
+        if self.wants_more and self._merging == IN_GRO and self._hz >= TICKS_KEEP_FRESH:
             outcome = engine.flush_old(SYNTHETIC, jiffy=self._jiffy(began_ps))
         else:
             outcome = engine.flush(SYNTHETIC)

@@ -86,8 +86,7 @@ class Port:
 
     def _serve(self, train: FrameTrain) -> None:
         departures = np.empty(len(train), np.int64)
-        line_bytes = np.maximum(train.frame_bytes, ethernet.MINIMUM_BYTES) + ethernet.LINE_OVERHEAD_BYTES
-        drops = serve(self._queue, self._rate_bps, train.time_ps, line_bytes, departures)
+        drops = serve(self._queue, self._rate_bps, train.meta, departures)
         self._ledger.add("port/in", len(train))
         self._ledger.drop("queue-full", drops)
         if drops:

@@ -1,0 +1,247 @@
+"""Linux GRO, edition 6.18: one row a rule; then the kernel's own self-test as a table."""
+
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, TS, URG, segment, timestamps, train
+
+from models.offload.engine import make
+from models.offload.why import Fate, Why
+from models.payload import SYNTHETIC
+from models.train import CSUM_BAD, CSUM_NONE, CSUM_PARTIAL, GSO_FIXED_ID, GSO_TCP4, GSO_TCP6
+
+
+def sent_through(segments, engine="gro", **limits):
+    """(payloads in delivery order, fates, reasons, closes) of the segments and one flush at the end."""
+    table = make(engine, audit=True, **limits)
+    out = table.receive(train(segments), SYNTHETIC)
+    end = table.flush(SYNTHETIC)
+    payloads = [*out.packets.payload_bytes.tolist(), *end.packets.payload_bytes.tolist()]
+    closes = [Why(c) for c in [*out.close.tolist(), *end.close.tolist()]]
+    return payloads, [Fate(f) for f in out.fate], [Why(r) for r in out.reason], closes
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, Why.NONE),
+        ({"payload": 50}, Why.NONE),
+        ({"flags": ACK | PSH}, Why.NONE),
+        ({"flags": ACK | FIN}, Why.NONE),
+        ({"urgent": 7}, Why.NONE),
+        ({"csum_state": CSUM_NONE}, Why.NONE),
+        ({"csum_state": CSUM_PARTIAL}, Why.NONE),
+        ({"flags": ACK | CWR}, Why.CWR),
+        ({"flags": ACK | ECE}, Why.FLAGS),
+        ({"flags": ACK | URG}, Why.FLAGS),
+        ({"reserved": 1}, Why.FLAGS),
+        ({"window": 9}, Why.WINDOW),
+        ({"ack": 101}, Why.ACK),
+        ({"options": timestamps(11)}, Why.OPTIONS),
+        ({"options": b""}, Why.OPTIONS),
+        ({"ttl": 7}, Why.TTL),
+        ({"tos": 0x20}, Why.TOS),
+        ({"tos": 2}, Why.ECN),
+        ({"payload": 101}, Why.SIZE),
+        ({"payload": 0}, Why.NO_PAYLOAD),
+        ({"seq": 101}, Why.GAP),
+        ({"seq": 0}, Why.GAP),
+        ({"tail": 4}, Why.PADDING),
+        ({"csum_state": CSUM_BAD}, Why.CHECKSUM),
+        ({"csum_state": CSUM_NONE, "csum_error": 1}, Why.CHECKSUM),
+        ({"sport": 9}, Why.FIRST),
+        ({"src": 9}, Why.FIRST),
+        ({"mac": 9}, Why.FIRST),
+        ({"rx_hash": 8}, Why.FIRST),
+        ({"vlan_stripped": 1 << 16 | 5}, Why.FIRST),
+        ({"tag": b"\x81\x00\x00\x05"}, Why.FIRST),
+        ({"protocol": 17}, Why.NOT_TCP),
+    ],
+)
+def test_gro_refuses(version, change, why):
+    first = {"version": version, "options": timestamps()}
+    _, _, reasons, _ = sent_through([segment(**first), segment(**(first | {"seq": 100, "ip_id": 1} | change))])
+    assert reasons[1] is why
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"df": 0}, Why.DF),
+        ({"fragment": 0x8000}, Why.DF),
+        ({"fragment": 0x2000}, Why.FRAGMENT),
+        ({"fragment": 3}, Why.FRAGMENT),
+        ({"ip_id": 2}, Why.IP_ID),
+        ({"ip_id": 0xFFFF}, Why.IP_ID),
+        ({"ip_id": 0}, Why.NONE),
+        ({"ip_options": b"\x01\x01\x01\x00"}, Why.IP_OPTIONS),
+        ({"ip_csum_error": 1}, Why.CHECKSUM),
+        ({"ethertype": 0x0806}, Why.NOT_IP),
+    ],
+)
+def test_gro_refuses_of_ipv4(change, why):
+    _, _, reasons, _ = sent_through([segment(), segment(**({"seq": 100, "ip_id": 1} | change))])
+    assert reasons[1] is why
+
+
+@pytest.mark.parametrize(
+    ("change", "why"), [({"label": 1}, Why.FIRST), ({"exthdr": struct.pack(">BBHI", 6, 0, 0x0104, 0)}, Why.FIRST)]
+)
+def test_gro_refuses_of_ipv6(change, why):
+    _, _, reasons, _ = sent_through([segment(version=6), segment(**({"version": 6, "seq": 100} | change))])
+    assert reasons[1] is why
+
+
+def test_early_exits_leave_the_held_packet_and_overtake_it():
+    held, optioned = segment(), segment(seq=100, payload=60, ip_options=b"\x01\x01\x01\x00")
+    assert sent_through([held, optioned])[0] == [60, 100]
+
+
+def test_a_barred_frame_pushes_the_held_packet_out_first():
+    payloads, _, _, closes = sent_through([segment(), segment(seq=100, payload=60, tail=2)])
+    assert payloads == [100, 60]
+    assert closes == [Why.PADDING, Why.NONE]
+
+
+@pytest.mark.parametrize(
+    ("last", "close"),
+    [({"payload": 60}, Why.SHORT), ({"flags": ACK | PSH}, Why.PUSH), ({"flags": ACK | FIN}, Why.FIN), ({}, Why.POLL_END)],
+)
+def test_what_closes_a_run(last, close):
+    assert sent_through([segment(), segment(**({"seq": 100, "ip_id": 1} | last))])[3] == [close]
+
+
+@pytest.mark.parametrize(("flags", "why"), [(PSH, Why.PUSH), (FIN, Why.FIN), (SYN, Why.FLAGS), (URG, Why.FLAGS)])
+def test_what_is_never_held(flags, why):
+    _, fates, reasons, _ = sent_through([segment(flags=ACK | flags)])
+    assert (fates, reasons) == ([Fate.PASSED], [why])
+
+
+def test_the_ninth_flow_of_a_bucket_evicts_the_oldest():
+    payloads, _, reasons, closes = sent_through([segment(sport=n, payload=100 + n) for n in range(9)])
+    assert payloads == [100 + n for n in range(9)]
+    assert closes == [Why.EVICTED] + 8 * [Why.POLL_END]
+    assert set(reasons) == {Why.FIRST}
+
+
+def test_a_flush_goes_through_the_buckets_in_order():
+    sent = [segment(sport=n, rx_hash=h, payload=100 + n) for n, h in enumerate([3, 1, 11, 0, 3 + 8])]
+    assert sent_through(sent)[0] == [103, 101, 100, 102, 104]
+
+
+def test_an_old_flush_stops_at_this_jiffys_first():
+    table = make("gro")
+    table.receive(train([segment(sport=1)]), SYNTHETIC, jiffy=1)
+    table.receive(train([segment(sport=2), segment(sport=1, seq=100, ip_id=1)]), SYNTHETIC, jiffy=2)
+    out = table.flush_old(SYNTHETIC, jiffy=2)
+    assert out.packets.payload_bytes.tolist() == [200]
+    assert out.close.tolist() == [Why.TIMER]
+    assert table.held_packets == 1
+
+
+@pytest.mark.parametrize(("version", "ids", "kind"), [(4, 1, GSO_TCP4), (4, 0, GSO_TCP4 | GSO_FIXED_ID), (6, 1, GSO_TCP6)])
+def test_the_merged_packet(version, ids, kind):
+    sent = [segment(version=version, seq=100 * k, ip_id=7 + k * ids, flags=ACK | (PSH if k == 2 else 0)) for k in range(3)]
+    table = make("gro")
+    packets = table.receive(train(sent), SYNTHETIC).packets
+    assert len(packets) == 1
+    assert packets.column("gso_bytes")[0] == 100
+    assert packets.column("gso_segments")[0] == 3
+    assert packets.column("gso_type")[0] == kind
+    assert packets.column("csum_state")[0] == CSUM_PARTIAL
+    assert packets.column("frame_count")[0] == 3
+    head = packets.head[0].tobytes()
+    if version == 4:
+        assert struct.unpack_from(">H", head, 16)[0] == 340
+        pseudo = 2 * 0x0A00 + 1 + 2 + 6 + 320
+        assert struct.unpack_from(">H", head, 34 + 16)[0] == pseudo
+        assert head[34 + 13] == ACK | PSH
+        words = struct.unpack_from(">10H", head, 14)
+        assert (sum(words) & 0xFFFF) + (sum(words) >> 16) == 0xFFFF
+    else:
+        assert struct.unpack_from(">H", head, 18)[0] == 320
+        assert struct.unpack_from(">H", head, 54 + 16)[0] == 1 + 2 + 6 + 320
+
+
+def u(offset, **change):
+    return segment(seq=offset, **change)
+
+
+TS_FIRST = b"\x08\x0a" + struct.pack(">II", 100, 0) + b"\x01\x01"
+TS_MIDDLE = b"\x01\x08\x0a" + struct.pack(">II", 100, 0) + b"\x01"
+FLAG_ROWS = [
+    (f"flags_{name}", [u(0), u(100), u(0, payload=0, flags=ACK | flag), u(300), u(400)], [200, 0, 200])
+    for name, flag in (("syn", SYN), ("rst", RST), ("urg", URG))
+]
+SELFTEST = [  # tools/testing/selftests/drivers/net/gro.c, newest column
+    ("data_same", [u(0), u(100)], [200]),
+    ("data_lrg_sml", [u(0), u(100, payload=50)], [150]),
+    ("data_sml_lrg", [u(0, payload=50), u(50)], [50, 100]),
+    ("ack", [u(0, payload=0), u(0, payload=0), u(0, payload=0, ack=101)], [0, 0, 0]),
+    ("flags_psh", [u(0), u(100), u(200, flags=ACK | PSH), u(300), u(400)], [300, 200]),
+    *FLAG_ROWS,
+    ("flags_cwr", [u(0), u(100, flags=ACK | CWR), u(200, flags=ACK | CWR), u(300), u(400)], [100, 200, 200]),
+    ("tcp_csum", [u(0, csum_state=CSUM_NONE), u(100, csum_state=CSUM_NONE, csum_error=1)], [100, 100]),
+    ("tcp_seq", [u(0), u(101)], [100, 100]),
+    (
+        "tcp_ts",
+        [
+            u(0, options=timestamps(0, 0)),
+            u(100, options=timestamps(0, 0)),
+            u(200, options=timestamps(100, 0)),
+            u(300, options=TS_MIDDLE),
+            u(400, options=TS_FIRST),
+        ],
+        [200, 100, 100, 100],
+    ),
+    (
+        "tcp_opt",
+        [u(0, options=timestamps()), u(100, options=timestamps()), u(200, options=b"\x01\x03\x03\x00")],
+        [200, 100],
+    ),
+    ("ip_ecn", [u(0), u(100, tos=2)], [100, 100]),
+    ("ip_tos", [u(0), u(100, tos=1)], [100, 100]),
+]
+SELFTEST_V4 = [
+    ("ip_ttl", [u(0), u(100, ttl=7)], [100, 100]),
+    ("ip_opt", [u(0), u(100, ip_options=b"\x44\x04\x05\x00"), u(200)], [100, 100, 100]),
+    ("ip_frag4", [u(0), u(100, fragment=0x2000)], [100, 128 - 8]),  # an undissected TCP header counts as payload
+    ("ip_id_df1_inc", [u(0, ip_id=8), u(100, ip_id=9)], [200]),
+    ("ip_id_df1_fixed", [u(0, ip_id=8), u(100, ip_id=8)], [200]),
+    ("ip_id_df0_inc", [u(0, ip_id=8, df=0), u(100, ip_id=9, df=0)], [200]),
+    ("ip_id_df0_fixed", [u(0, ip_id=8, df=0), u(100, ip_id=8, df=0)], [200]),
+    ("ip_id_df1_inc_fixed", [u(0, ip_id=8), u(100, ip_id=9), u(200, ip_id=9)], [200, 100]),
+    ("ip_id_df1_fixed_inc", [u(0, ip_id=8), u(100, ip_id=8), u(200, ip_id=9)], [200, 100]),
+    ("large_max", [u(4036 * k, payload=4036) for k in range(16)] + [u(4036 * 16, payload=919), u(4036 * 17, payload=919)],
+     [65495, 919]),
+    ("large_rem", [u(4036 * k, payload=4036) for k in range(16)] + [u(4036 * 16, payload=920), u(4036 * 17, payload=920)],
+     [64576, 920, 920]),
+]  # fmt: skip
+EXT = struct.pack(">BBHI", 6, 0, 0x0104, 0)
+EXT_OTHER = struct.pack(">BBHI", 6, 0, 0x0104, 1)
+SELFTEST_V6 = [
+    ("ip_v6ext_same", [u(0, exthdr=EXT), u(100, exthdr=EXT)], [200]),
+    ("ip_v6ext_diff", [u(0, exthdr=EXT), u(100, exthdr=EXT_OTHER)], [100, 100]),
+    ("large_max", [u(4036 * k, payload=4036) for k in range(16)] + [u(4036 * 16, payload=899), u(4036 * 17, payload=899)],
+     [65475, 899]),
+    ("large_rem", [u(4036 * k, payload=4036) for k in range(16)] + [u(4036 * 16, payload=900), u(4036 * 17, payload=900)],
+     [64576, 900, 900]),
+]  # fmt: skip
+ROWS = (
+    [pytest.param(4, *row[1:], id=f"ipv4-{row[0]}") for row in SELFTEST + SELFTEST_V4]
+    + [pytest.param(6, *row[1:], id=f"ipv6-{row[0]}") for row in SELFTEST + SELFTEST_V6]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "sent", "expected"), ROWS)
+def test_the_kernels_self_test(version, sent, expected):
+    assert sent_through([s | {"version": version} for s in sent])[0] == expected
+
+
+def test_ts_is_the_aligned_layout():
+    assert timestamps()[:4] == TS
