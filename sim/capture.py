@@ -3,7 +3,8 @@
 Leaves out: link types other than Ethernet; frames of a cooked or raw capture would get an Ethernet header here.
 
 The times of a train never go back, those of a capture may: `Chunk.stamps_ps` has them as captured, the train has the
-latest so far. Padding cut off by the snap length is forgotten, so such a frame counts as shorter than it was.
+latest so far. Where the snap length cut only padding, what is cut is forgotten: such a frame counts as shorter than it
+was.
 """
 
 from __future__ import annotations
@@ -97,8 +98,6 @@ def _describe(data: NDArray[np.uint8], records: Ints, meta: Ints) -> int:
         dissect(data[start : start + captured], captured, records[i, capture_records.ORIGINAL], cells)
         if cells[MISSING_BYTES] == 0 and cells[TAIL_BYTES] > 0:
             cells[TAIL_BYTES] -= records[i, capture_records.ORIGINAL] - captured
-        elif cells[MISSING_BYTES] > 0:
-            cells[TAIL_BYTES] = 0
         cells[SOURCE] = CAPTURED
         cells[START] = start + cells[HEAD_BYTES]
         widest = max(widest, cells[HEAD_BYTES])

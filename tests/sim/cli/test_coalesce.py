@@ -1,0 +1,222 @@
+"""`run.py coalesce`: the books balance on every capture, polls end where they should, mistakes are one line."""
+
+import argparse
+import contextlib
+import json
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.capture import Capture, CaptureError
+from sim.capture_records import CaptureFile
+from sim.capture_write import CaptureWriter
+from sim.cli import coalesce
+from sim.coalesce import NO_LIMIT, Polls, Settings, Tally, known_engines, make, run
+
+SHARED = Path(__file__).parents[3] / "../shared/data/captures"
+FILES = sorted([*SHARED.glob("*.pcap*"), *(Path(__file__).parents[2] / "data/captures").glob("*.pcap*")])
+LINUX_CARD = Settings(mtu_bytes=1500, rx_hash=True)
+
+
+def command(*words):
+    parser = argparse.ArgumentParser()
+    coalesce.add_arguments(parser)
+    return coalesce.main(parser.parse_args([str(word) for word in words]))
+
+
+def reported(tmp_path, *words):
+    assert command(*words, "--json", tmp_path / "report.json") == 0
+    return json.loads((tmp_path / "report.json").read_text())["engines"]
+
+
+def segment(seq, payload, *, ports=(1, 2)):
+    addresses = b"\n\0\0\1" + b"\n\0\0\2"
+    ip = struct.pack(">BBHHHBBH8s", 0x45, 0, 40 + len(payload), seq & 0xFFFF, 0x4000, 64, 6, 0, addresses)
+    tcp = struct.pack(">HHIIBBHHH", *ports, seq, 1, 0x50, 0x10, 500, 0, 0)
+    pseudo = ip[12:20] + struct.pack(">HH", 6, 20 + len(payload))
+    ip = ip[:10] + rfc1071(ip) + ip[12:]
+    tcp = tcp[:16] + rfc1071(pseudo + tcp + payload) + tcp[18:]
+    return bytes(11) + b"\1" + b"\x08\0" + ip + tcp + payload
+
+
+def rfc1071(octets):
+    octets += bytes(len(octets) % 2)
+    total = sum(struct.unpack(f">{len(octets) // 2}H", octets))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return struct.pack(">H", 0xFFFF - total)
+
+
+def pcap(frames, times_us):
+    out = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1)
+    for frame, at in zip(frames, times_us):
+        out += struct.pack("<IIII", 1000 + at // 10**6, at % 10**6, len(frame), len(frame)) + frame
+    return out
+
+
+def in_order(n):
+    """Segments of one flow, each the next of the one before; the IP IDs rise by one."""
+    frames = []
+    for k in range(n):
+        frame = bytearray(segment(1 + 100 * k, bytes([k & 0xFF]) * 100))
+        frame[18:20] = struct.pack(">H", k)
+        frame[24:26] = b"\0\0"
+        frame[24:26] = rfc1071(bytes(frame[14:34]))
+        frames.append(bytes(frame))
+    return frames
+
+
+@pytest.fixture
+def capture_of(tmp_path):
+    def make_file(times_us):
+        file = tmp_path / "in.pcap"
+        file.write_bytes(pcap(in_order(len(times_us)), times_us))
+        return file
+
+    return make_file
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_books_balance_on_real_captures(file, tmp_path):
+    frames = CaptureFile.open(file).frames
+    for report in reported(tmp_path, file):
+        assert report["frames_in"] == frames == sum(report["fates"].values())
+        assert sum(report["reasons"].values()) == report["fates"]["started"] + report["fates"]["passed"]
+        assert sum(report["closes"].values()) == report["fates"]["started"]
+        assert report["packets_out"] == frames - report["fates"]["joined"]
+        assert report["lossless"] or sum(report["lost"].values())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@pytest.mark.parametrize("engine", known_engines())
+def test_what_is_written_is_a_capture_with_the_checksums_it_had(file, engine, tmp_path):
+    (report,) = reported(tmp_path, file, "--engine", engine, "--out", tmp_path / "out.pcap")
+    (again,) = reported(tmp_path, tmp_path / "out.pcap", "--engine", "none")
+    assert again["frames_in"] == report["packets_out"]
+    if engine == "none":
+        before, after = CaptureFile.open(file), CaptureFile.open(tmp_path / "out.pcap")
+        for old, new in zip(before.records(), after.records()):
+            for was, now in zip(old, new):
+                assert was[1] == now[1]
+                assert (before.data[was[0] : was[0] + was[1]] == after.data[now[0] : now[0] + now[1]]).all()
+
+
+@pytest.mark.parametrize(
+    ("times_us", "words", "packets"),
+    [
+        ([0, 50, 100, 150], [], 1),  # a gap of 50 us is not more than 50 us
+        ([0, 51, 102, 102], [], 3),
+        ([0, 51, 102, 102], ["--gap", "1ms"], 1),
+        ([0, 51, 102, 102], ["--batch", "all"], 1),
+        ([100, 40, 70, 60], [], 1),  # time that goes back is no gap
+        ([5_000_000, 0, 51, 60], [], 2),  # and the gaps after it count from there
+        ([0] * 20, ["--budget", "8"], 3),
+    ],
+)
+def test_polls_end_where_they_should(times_us, words, packets, capture_of, tmp_path):
+    (report,) = reported(tmp_path, capture_of(times_us), "--engine", "gro", *words)
+    assert report["packets_out"] == packets
+
+
+def test_merged_packets_are_written_whole(capture_of, tmp_path):
+    (report,) = reported(tmp_path, capture_of([0] * 10), "--engine", "gro", "--out", tmp_path / "out.pcap")
+    assert (report["packets_out"], report["largest_segments"], report["merged_frames"]) == (1, 10, 10)
+    assert report["lossless"]
+    merged = bytearray(segment(1, b"".join(bytes([k]) * 100 for k in range(10))))
+    merged[18:20] = b"\0\0"
+    merged[24:26] = b"\0\0"
+    merged[24:26] = rfc1071(bytes(merged[14:34]))
+    file = CaptureFile.open(tmp_path / "out.pcap")
+    (records,) = file.records()
+    assert file.data[records[0, 0] :].tobytes() == bytes(merged)
+
+
+def test_a_packet_longer_than_the_mtu_passes_as_merged_already(capture_of, tmp_path):
+    (report,) = reported(tmp_path, capture_of([0] * 3), "--engine", "gro", "--mtu", "139")
+    assert report["reasons"] == {"already-merged": 3}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["missing.pcap"], "missing.pcap: found no such file or directory, wanted a capture"),
+        (["."], ".: found is a directory, wanted a capture"),
+        (["{}", "--engine", "gor"], "--engine: found 'gor', wanted one or more of none, gro"),
+        (["{}", "--engine", ","], "--engine: found ','"),
+        (["{}", "--gap", "fast"], "--gap: found 'fast', wanted a time such as 50us"),
+        (["{}", "--budget", "0"], "--budget: found '0', wanted a whole number of at least 1"),
+        (["{}", "--mtu", "1e3"], "--mtu: found '1e3'"),
+        (["{}", "--out", "x.pcap"], "--out: found 4 engines, wanted one"),
+        (["{}", "--engine", "gro", "--out", "-", "--json", "-"], "found standard output twice"),
+        (["{}", "--engine", "gro", "--out", "no/x.pcap"], "no/x.pcap: found no such file or directory"),
+        (["{}", "--json", "no/x.json"], "no: found no such file or directory"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(words, said, capture_of, capsys, tmp_path, monkeypatch):
+    file = capture_of([0])
+    monkeypatch.chdir(tmp_path)
+    assert command(*[word.format(file) for word in words]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert [each.name for each in tmp_path.iterdir()] == ["in.pcap"]
+
+
+def test_a_capture_cut_in_its_last_record_is_refused_whole(capture_of, capsys, tmp_path):
+    file = capture_of([0] * 5)
+    file.write_bytes(file.read_bytes()[:-1])
+    assert command(file, "--engine", "gro", "--out", tmp_path / "out.pcap") == 2
+    assert "at byte 704: found a record of 170 bytes, wanted at most the 169" in capsys.readouterr().err
+    assert not (tmp_path / "out.pcap").exists()
+
+
+def test_the_counts_can_go_to_standard_output(capture_of, capsys):
+    assert command(capture_of([0] * 3), "--json", "-") == 0
+    assert len(json.loads(capsys.readouterr().out)["engines"]) == len(known_engines())
+
+
+def changed_frames():
+    """A flow's frames with bytes changed, cut or repeated anywhere: headers that contradict themselves."""
+    change = st.tuples(st.integers(0, 9), st.integers(0, 60), st.integers(0, 255))
+    cut = st.tuples(st.integers(0, 9), st.integers(0, 154))
+
+    def apply(changes, cuts):
+        frames = [bytearray(frame) for frame in in_order(10)]
+        for k, at, value in changes:
+            frames[k][at] = value
+        for k, length in cuts:
+            frames[k] = frames[k][:length]
+        return frames
+
+    return st.builds(apply, st.lists(change, max_size=20), st.lists(cut, max_size=3))
+
+
+def through_all_engines(frames, snap):
+    content = pcap(frames, [0] * len(frames))
+    if snap:
+        content = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, snap, 1)
+        for frame in frames:
+            content += struct.pack("<IIII", 0, 0, len(frame[:snap]), len(frame)) + frame[:snap]
+    with contextlib.suppress(CaptureError):
+        for name in known_engines():
+            capture = Capture(CaptureFile.of("x.pcap", content))
+            tally = Tally(make(name))
+            with CaptureWriter("/dev/null") as writer:
+                run(capture, [tally], Polls(gap_ps=NO_LIMIT, budget=7), LINUX_CARD, writer=writer)
+            assert tally.frames_in == len(frames) == tally.fates.sum()
+            assert writer.frames == tally.packets_out == len(frames) - tally.fates[0]
+
+
+@given(changed_frames(), st.sampled_from([0, 0, 60, 80]))
+def test_no_frame_whatever_its_headers_breaks_an_engine(frames, snap):
+    through_all_engines(frames, snap)
+
+
+@pytest.mark.long
+@settings(max_examples=settings().max_examples * 20)
+@given(changed_frames(), st.sampled_from([0, 0, 60, 80]))
+def test_no_frame_of_many_more_breaks_an_engine(frames, snap):
+    through_all_engines(frames, snap)
