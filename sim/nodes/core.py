@@ -161,6 +161,8 @@ class Core:
         now_ps = self._clock.now_ps
         if self._task is not None:
             if stolen_ps:
+                self._book(now_ps, self._task_ends_ps + stolen_ps)
+                self._book(self._task_ends_ps, now_ps - stolen_ps)  # it was not done then
                 self._task_ends_ps += stolen_ps
                 self.preemptions += 1
             if self._task_ends_ps > now_ps:
@@ -175,4 +177,6 @@ class Core:
             self._book(now_ps, self._task_ends_ps)
 
     def _book(self, start_ps: int, end_ps: int) -> None:
-        self.busy_ps += max(0, min(end_ps, self._measured_to_ps) - max(start_ps, self._measured_from_ps))
+        """Busy from `start_ps` to `end_ps`; from a later to an earlier time takes back."""
+        low, high = self._measured_from_ps, self._measured_to_ps
+        self.busy_ps += min(max(end_ps, low), high) - min(max(start_ps, low), high)

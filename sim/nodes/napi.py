@@ -67,6 +67,7 @@ class Napi:
         self.record: Callable[[dict[str, Any]], None] | None = None
         self.tap: Callable[[FrameTrain], None] | None = None
         self._trace: dict[str, Any] | None = None
+        self._stack_cost = 0  # of this take so far; a cut take has it in `spent`
 
     def poll(self) -> Generator[Event, None, None]:
         """At most BUDGET packets; `wants_more` says whether the budget was used up."""
@@ -79,12 +80,14 @@ class Napi:
         while left and (train := self.nic.take(before_ps=self._clock.now_ps, budget=left)) is not None:
             left -= len(train)
             began_ps = self._clock.now_ps
+            self._stack_cost = 0
             for part in train.cut(self._max_train_frames):
                 cost = self._receive(part, began_ps, cost)
             yield from core.spend_until(began_ps + core.ps(cost))
             cost = 0
         self.wants_more = not left
         began_ps = self._clock.now_ps
+        self._stack_cost = 0
         cost += self._flush(began_ps)
         yield from core.spend_until(began_ps + core.ps(cost))
         if self._trace is not None and self.record is not None:
@@ -97,6 +100,8 @@ class Napi:
         core, n = self._core, len(train)
         if (engine := self._engine) is None:
             packets, closed_by, fate, reason, close = train, np.arange(n), *self._unmerged[:, :n]
+            if not self.nic.has_hardware_lro:  # else the card has said what became of each frame
+                self._ledger.passed(n, Why.OFF)
         else:
             outcome = engine.receive(train, SYNTHETIC, jiffy=self._jiffy(began_ps))
             self._ledger.outcome(engine, outcome)
@@ -144,6 +149,7 @@ class Napi:
         for part_at in range(0, len(packets), self._max_train_frames or len(packets)):
             rows = slice(part_at, part_at + (self._max_train_frames or len(packets)))
             extra += self._stack.hand_up(packets[rows], spent[rows], began_ps=began_ps, core=self._core, extra=extra)
+        self._stack_cost += extra
         return extra
 
     def _trace_frames(self, train: FrameTrain, fate: Ints, reason: Ints) -> None:
@@ -159,11 +165,12 @@ class Napi:
             )
 
     def _trace_packets(self, packets: FrameTrain, spent: Ints, began_ps: int, close: Ints) -> None:
+        """Times are those of the driver's and engine's work alone, so that they do not depend on the cut."""
         assert self._trace is not None
         for k in range(len(packets)):
             self._trace["packets"].append(
                 {
-                    "time_ps": began_ps + self._core.ps(int(spent[k])),
+                    "time_ps": began_ps + self._core.ps(int(spent[k]) - self._stack_cost),
                     "segments": int(packets.meta[k, FRAME_COUNT]),
                     "close": Why(int(close[k])).label,
                 }
