@@ -1,7 +1,9 @@
 """Rates, times, sizes: the only file that knows powers of ten (and of two).
 
-The simulator counts bits per second, whole picoseconds and bytes; people write `10Gbps`, `20us`, `1MiB`.
-Parsing is exact: a value that is no whole number of the base unit is refused, never rounded.
+Models: bits per second, whole picoseconds and bytes, and the text people write for them: `10Gbps`, `20us`, `1MiB`.
+Leaves out: rounding; a value that is no whole number of the base unit is refused.
+Sources: IEC 80000-13 for the binary prefixes.
+Checked by: tests/models/test_units.py.
 """
 
 import re

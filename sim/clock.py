@@ -6,8 +6,10 @@ one alarm, and alarms of one instant ring in the order of their ranks.
 
 from __future__ import annotations
 
+from typing import cast
+
 import simpy
-from simpy.events import Event
+from simpy.events import Event, EventPriority
 
 
 class Alarm:
@@ -39,7 +41,7 @@ class Alarm:
         self._at_ps = None if at_ps is None else int(at_ps)
         if self._at_ps is not None:
             waiting._ok, waiting._value = True, None
-            self._env.schedule(waiting, self._rank, self._at_ps - self._env.now)
+            self._env.schedule(waiting, cast(EventPriority, self._rank), self._at_ps - self._env.now)
 
     def ring(self) -> Event:
         """The event to yield; valid until it has rung."""

@@ -42,6 +42,11 @@ class Ledger:
             self._booked += books
             books[:] = 0
 
+    def passed(self, frames: int, why: Why) -> None:
+        """Books frames that no engine looked at."""
+        self._booked[FATES, Fate.PASSED] += frames
+        self._booked[REASONS, why] += frames
+
     def snapshot(self) -> tuple[Counter[str], Counter[int]]:
         counts = self.counts.copy()
         for fate in Fate:

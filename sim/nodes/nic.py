@@ -46,6 +46,8 @@ class Nic:
         self._armed = True
         self._wait_ps = max(settings.rx_usecs_ps, 1)
         self._close_at_ps: int | None = None
+        self._waiting = 0  # frames since the interrupt was armed, up to rx-frames
+        self._moderated_ps: int | None = None
         self.on_arrival: Callable[[], None] = lambda: None
         self.tap: Callable[[FrameTrain], None] | None = None
 
@@ -63,7 +65,9 @@ class Nic:
         meta[:, CSUM_STATE] = CSUM_VERIFIED if self._settings.rx_checksum else CSUM_NONE
         hash_rows(train.head, meta, meta[:, RX_HASH])
         self._arriving.append(train)
-        self.on_arrival()
+        if self._armed:
+            self._moderate(train)
+            self.on_arrival()
 
     def interrupt_at_ps(self) -> int | None:
         """When the next interrupt comes [ps], as far as is known; None while it is masked or nothing arrives."""
@@ -75,21 +79,30 @@ class Nic:
             if self._close_at_ps is not None:
                 return self._close_at_ps + 1
             return int(self._arriving[0].meta[0, TIME_PS]) + self._wait_ps + 1 if self._arriving else None
-        if not self._arriving:
-            return None
-        at_ps = int(self._arriving[0].meta[0, TIME_PS]) + self._wait_ps
-        left = self._settings.rx_frames
-        for train in self._arriving:
-            if left <= len(train):
-                return min(at_ps, int(train.meta[left - 1, TIME_PS]) + 1)
-            left -= len(train)
-        return at_ps
+        return self._moderated_ps
+
+    def _moderate(self, train: FrameTrain) -> None:
+        """One more train since the last interrupt: `rx-usecs` after the first frame, or with the `rx-frames`-th."""
+        if self._waiting >= self._settings.rx_frames:
+            return
+        if self._moderated_ps is None:
+            self._moderated_ps = int(train.meta[0, TIME_PS]) + self._wait_ps
+        left = self._settings.rx_frames - self._waiting
+        if left <= len(train):
+            self._moderated_ps = min(self._moderated_ps, int(train.meta[left - 1, TIME_PS]) + 1)
+        self._waiting += len(train)
 
     def mask_interrupt(self) -> None:
         self._armed = False
 
     def arm_interrupt(self) -> None:
+        """From now on frames may interrupt again; those that are on their way count from the first."""
         self._armed = True
+        self._waiting, self._moderated_ps = 0, None
+        for train in self._arriving:
+            self._moderate(train)
+            if self._waiting >= self._settings.rx_frames:
+                return
 
     def take(self, *, before_ps: int, budget: int) -> FrameTrain | None:
         """At most `budget` packets of what arrived before `before_ps`; their slots are free from now on."""

@@ -77,7 +77,7 @@ class Port:
             return
         together = join(ready)
         if len(set(ranks)) > 1:
-            order = np.lexsort((np.arange(len(ranks)), ranks, together.time_ps))
+            order = np.lexsort((np.array(ranks), together.time_ps))
             together = together[order]
             self._ledger.add("port/merged-inputs")
             other_input = np.diff(np.array(ranks)[order]) != 0
