@@ -37,6 +37,7 @@ from models.train import (
     FrameTrain,
 )
 from models.wire import ethernet, tcp
+from models.wire.checksum import fold
 
 Address = IPv4Address | IPv6Address
 TTL = 64
@@ -57,6 +58,11 @@ class Route:
     stream: int
 
     @property
+    def address_sum(self) -> int:
+        """Sum of the 16-bit words of both addresses, for the checksum of the network header."""
+        return sum(struct.unpack(f"!{len(self.source.packed)}H", self.source.packed + self.destination.packed))
+
+    @property
     def ip_bytes(self) -> int:
         """Length of the network header [bytes]."""
         return 20 if self.source.version == 4 else 40
@@ -72,7 +78,9 @@ def packet(segment: Segment, route: Route, *, time_ps: int, ident: int, frame_id
     length = l4_bytes + segment.payload_bytes
     if version == 4:
         kind, gso_type = ethernet.IPV4, GSO_TCP4
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, min(length + 20, 65535), ident & 0xFFFF, 0x4000, TTL, tcp.PROTOCOL, 0)
+        words = (0x4500, min(length + 20, 65535), ident & 0xFFFF, 0x4000, TTL << 8 | tcp.PROTOCOL)
+        total = sum(words) + route.address_sum
+        ip = struct.pack("!6H", *words, 0xFFFF - fold(total))
     else:
         kind, gso_type = ethernet.IPV6, GSO_TCP6
         ip = struct.pack("!IHBB", 6 << 28, min(length, 65535), tcp.PROTOCOL, TTL)

@@ -8,6 +8,7 @@ from models.packet import Route, packet, ports_of, segment_of
 from models.payload import SYNTHETIC
 from models.tcp.segment import ACK, PSH, SYN, Segment
 from models.train import GSO_BYTES, GSO_SEGMENTS, HEAD_BYTES, L3, L4, PAYLOAD_BYTES, TAIL_BYTES
+from models.wire.checksum import ipv4_header_is_right
 from models.wire.dissect import dissect
 
 U32 = st.integers(0, 2**32 - 1)
@@ -48,6 +49,12 @@ def test_syn_options_survive(version, sack):
     said = Segment(1, 0, SYN, 65535, timestamps=True, tsval=3, tsecr=0, mss=1460, window_scale=7, sack_permitted=sack)
     train = packet(said, route(version), time_ps=0, ident=0, frame_id=0)
     assert segment_of(train.head[0].tobytes(), train.meta[0].tolist()) == said
+
+
+@given(payload=st.integers(0, 66_000), ident=st.integers(0, 65535))
+def test_the_network_header_has_its_checksum_before_anybody_cuts(payload, ident):
+    train = packet(Segment(1, 2, ACK, 9, payload_bytes=payload), route(4), time_ps=0, ident=ident, frame_id=0)
+    assert ipv4_header_is_right(train.head[0], int(train.meta[0, L3]))
 
 
 def test_sack_blocks_survive():
