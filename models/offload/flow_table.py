@@ -3,7 +3,7 @@
 Models: a table of buckets of held packets, and the one queue of what is delivered, in order.
 Leaves out: every rule (`rules.py` and the books behind it), time: a packet is as late as the frame that closed it.
 Sources: own; the shape is that of dev_gro_receive(), Linux net/core/gro.c, which fits the others too.
-Checked by: tests/models/offload/test_flow_table.py.
+Checked by: tests/models/offload/test_engine.py and test_lossless.py.
 
 Invariant: frames in == frames delivered + frames held, and the same for payload bytes.
 A payload is never copied: a piece that continues the last one is fused with it, others are linked in an arena, which

@@ -3,7 +3,7 @@
 Models: struct napi_gro_cb, struct net_lro_desc, a card's context: whatever a merge must know.
 Leaves out: any rule.
 Sources: own.
-Checked by: tests/models/offload/test_flow_table.py.
+Checked by: tests/models/offload/test_engine.py.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Models: the frame that a cut would send in the place of each frame that came.
 Leaves out: any rule of any engine. The payload, which merging only points at; checksums, whose change follows from that
     of other bytes (but one that only a rewrite makes canonical, 0xFFFF for 0x0000, is a changed frame).
 Sources: own.
-Checked by: tests/models/offload/test_losses.py.
+Checked by: tests/models/offload/test_lossless.py.
 
 Fields without a name of their own count with their nearest kin: MAC addresses with `vlan`, DF and fragment bits with
 `ip_id`, the flow label with `tos`, ECE and CWR with `ce`, other TCP flags, offset and extension headers with `options`.

@@ -3,7 +3,7 @@
 Models: the questions of the flow table, each answered by the book of `setup[ENGINE]`.
 Leaves out: every rule.
 Sources: own. The switch is an integer in compiled code, because kernels made by closures do not cache.
-Checked by: tests/models/offload/test_rules.py.
+Checked by: tests/models/offload/test_engine.py.
 """
 
 from __future__ import annotations

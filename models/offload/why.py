@@ -3,7 +3,7 @@
 Models: one vocabulary for every engine; names are few and stable, and listed in docs/reasons.md.
 Leaves out: which engine may say which; the rule books know.
 Sources: own names for the rules of the sources each rule book cites.
-Checked by: tests/models/offload/test_why.py.
+Checked by: tests/models/offload/test_engine.py.
 
 Two groups of one enum, because a frame that does not fit says with one word why it did not join and why the packet it
 did not fit was completed.
