@@ -87,6 +87,9 @@ class Nic:
             return
         if self._moderated_ps is None:
             self._moderated_ps = int(train.meta[0, TIME_PS]) + self._wait_ps
+        elif train.meta[0, TIME_PS] >= self._moderated_ps:  # nothing from here on can make it earlier
+            self._waiting = self._settings.rx_frames
+            return
         left = self._settings.rx_frames - self._waiting
         if left <= len(train):
             self._moderated_ps = min(self._moderated_ps, int(train.meta[left - 1, TIME_PS]) + 1)

@@ -1,0 +1,58 @@
+"""What `--pcap` writes: right checksums everywhere, and tshark agrees."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from models.train import L3, L4
+from models.wire import checksum
+from sim.capture import Capture
+from sim.execute import execute
+from sim.scenario import parse, variant
+
+SCENARIO = """# a router whose every card and stack is tapped
+duration: 2ms
+observe: router
+nodes:
+  sender: {nics: {eth0: {}}}
+  router: {kind: router, profile: generic-samecore, nics: {eth0: {gro: on}, eth1: {}}}
+  receiver: {nics: {eth0: {gro: on}}}
+links:
+  - {ends: [sender.eth0, router.eth0], rate: 10Gbps, delay: 20us}
+  - {ends: [router.eth1, receiver.eth0], rate: 10Gbps, delay: 20us}
+flows:
+  - {name: bulk, from: sender, to: receiver, bytes: 300001, ip: IP}
+variants: {gro: {}}
+"""
+
+
+@pytest.fixture(scope="module", params=[4, 6])
+def taps(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("taps")
+    scenario = parse(SCENARIO.replace("IP}", f"{request.param}}}"))
+    execute(variant(scenario, "gro"), variant="gro", pcap_dir=folder)
+    return sorted(folder.iterdir())
+
+
+def test_every_checksum_is_right(taps):
+    assert len(taps) == 8
+    for path in taps:
+        capture = Capture.open(path)
+        for chunk in capture.chunks():
+            train = chunk.train
+            for row, cells in zip(train.head, train.meta, strict=True):
+                assert cells[L4] > 0
+                assert row[cells[L3]] >> 4 == 6 or checksum.ipv4_header_is_right(row, cells[L3])
+                assert checksum.transport_is_right(capture.payloads, train.pieces, row, cells)
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_tshark_finds_nothing_wrong(taps):
+    wrong = "_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0"
+    options = ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
+    for path in taps:
+        found = subprocess.run(["tshark", "-r", path, *options, "-Y", wrong], capture_output=True, text=True, check=True)
+        assert found.stdout == ""
+
+
