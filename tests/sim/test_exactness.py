@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +82,16 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         )
 
     symmetric = draw(st.booleans())
-    same_card, same_link, same_window = draw(nics()), (draw(st.sampled_from(RATES)), draw(st.sampled_from(DELAYS))), 32768
+    same_card, rate, delay = draw(nics()), draw(st.sampled_from(RATES)), draw(st.sampled_from(DELAYS))
 
     for name in (*senders, *receivers):
         nodes[name] = {"kind": "host", "profile": draw(profile), "hz": draw(st.sampled_from((250, 1000))), "nics": {}}
     for name in routers:
-        nodes[name] = {"kind": "router", "profile": draw(profile), "cores": draw(st.sampled_from((1, 2, 2))), "nics": {}}
+        cores = draw(st.sampled_from((1, 2, 2)))
+        nodes[name] = {"kind": "router", "profile": draw(profile), "cores": cores, "nics": {}}
     for k, name in enumerate(senders):
         link(card(name, "eth0"), card(routers[0], f"in{k}"))
-    for one, other in zip(routers, routers[1:], strict=False):
+    for one, other in pairwise(routers):
         link(card(one, "on"), card(other, "back"))
     for k, name in enumerate(receivers):
         link(card(routers[-1], f"out{k}"), card(name, "eth0"))
@@ -121,9 +123,8 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         nodes[routers[0]] |= {"profile": draw(profile), "cores": 2}
         for k in range(len(senders)):
             nodes[routers[0]]["nics"][f"in{k}"] |= same_card | {"core": k % 2, "rx-ring": 64}
-            rate, delay = same_link
             links[k] = {"ends": links[k]["ends"], "rate": rate, "delay": delay}
-            flows[k] |= {"to": receivers[0], "start": "0us", "window": same_window, "count": 1}
+            flows[k] |= {"to": receivers[0], "start": "0us", "window": 32768, "count": 1}
             flows[k] |= {"ip": 4, "timestamps": "on", "bytes": None}
     duration = draw(st.sampled_from(("1ms", "2ms")))
     return {
