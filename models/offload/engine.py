@@ -56,6 +56,7 @@ from models.train import ABSENT, COLUMNS, HEAD_WIDTH, PIECE_COLUMNS, FrameTrain
 __all__ = ["ENGINES", "LOST", "Engine", "Outcome", "make"]
 
 NO_LIMIT = 1 << 62
+_NONE: Ints = np.zeros(0, np.int64)
 
 SETUPS: dict[str, dict[int, int]] = {
     "gro": {
@@ -153,7 +154,9 @@ class Engine:
         self._make_room(n, int(train.column("piece_count").sum()) if len(train.pieces) else n)
         self._setup[JIFFY] = jiffy
         verdict = np.empty((2, n), np.int64)
-        flow_table.receive(self._setup, self._held, meta, head, train.pieces, payloads, self._out, verdict, self._book)
+        flow_table.receive(
+            self._setup, self._book, verdict, meta, head, train.pieces, *self._held, *self._out, *payloads
+        )
         return self._outcome(verdict)
 
     def flush(self, payloads: Payloads, *, now_ps: int | None = None, why: Why = Why.POLL_END) -> Outcome:
@@ -193,22 +196,25 @@ class Engine:
         return self._book[LOST_FIRST:].copy()
 
     def _flush(self, payloads: Payloads, now_ps: int | None, why: Why, *, only_older: bool) -> Outcome:
-        time_ps = int(self._book[LAST_TIME_PS]) if now_ps is None else now_ps
+        time_ps = self._book.item(LAST_TIME_PS) if now_ps is None else now_ps
         self._make_room(0, 0)
-        flow_table.flush(self._setup, self._held, payloads, self._out, self._book, time_ps, int(why), only_older)
+        flow_table.flush(self._setup, self._book, time_ps, int(why), only_older, *self._held, *self._out, *payloads)
         return self._outcome(np.empty((2, 0), np.int64))
 
     def _outcome(self, verdict: Ints) -> Outcome:
-        packets, pieces = int(self._book[OUT_PACKETS]), int(self._book[OUT_PIECES])
-        out = self._out
-        train = FrameTrain(out.cells[:packets].copy(), out.head[:packets].copy(), out.pieces[:pieces].copy())
-        marks = out.marks[:packets].T.copy()
+        packets, pieces, out = self._book.item(OUT_PACKETS), self._book.item(OUT_PIECES), self._out
+        if not packets:
+            return Outcome(FrameTrain(out.cells[:0], out.head[:0]), _NONE, _NONE, verdict[0], verdict[1])
+        train = FrameTrain(out.cells[:packets].copy(), out.head[:packets].copy())
+        if pieces:
+            train.pieces = out.pieces[:pieces].copy()
+        marks = out.marks[:, :packets].copy()
         return Outcome(train, marks[0], marks[1], verdict[0], verdict[1])
 
     def _make_room(self, frames: int, pieces: int) -> None:
         """Grow arenas and scratch for a call with so many frames; nothing grows inside compiled code."""
         held, book, out = self._held, self._book, self._out
-        held_pieces = int(book[HELD_PIECES])
+        held_pieces = book.item(HELD_PIECES)
         if held_pieces + 2 * pieces > len(held.pieces):  # a first join of strangers links two pieces
             self._held = held = held._replace(
                 pieces=_grown(held.pieces, 2 * (held_pieces + 2 * pieces), NEXT_PIECE, FREE_PIECE, book)
@@ -238,7 +244,7 @@ def _scratch(packets: int, pieces: int, width: int) -> Delivered:
         cells=np.zeros((packets, len(COLUMNS)), np.int64),
         head=np.zeros((packets, width), np.uint8),
         pieces=np.zeros((pieces, len(PIECE_COLUMNS)), np.int64),
-        marks=np.zeros((packets, 2), np.int64),
+        marks=np.zeros((2, packets), np.int64),
         scratch=np.zeros(width, np.uint8),
     )
 

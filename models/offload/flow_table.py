@@ -43,9 +43,12 @@ from models.offload.held import (
     SAW_TIMESTAMPS,
     SEGMENTS,
     TSVAL,
+    Delivered,
+    Held,
 )
 from models.offload.kernel import njit
 from models.offload.why import Fate, Why
+from models.payload import Payloads
 from models.train import (
     ABSENT,
     FIRST_PIECE,
@@ -71,13 +74,40 @@ from models.train import (
 from models.wire import tcp
 
 FATE, REASON = 0, 1  # rows of `verdict`
-CLOSED_BY, CLOSE = 0, 1  # columns of `out.marks`
+CLOSED_BY, CLOSE = 0, 1  # rows of `out.marks`
 BY_FLUSH = -1
 
 
 @njit
-def receive(setup, held, meta, head, pieces, payloads, out, verdict, book):
-    """Take a train in; `out` and `verdict` int64[2, n] say what became of it."""
+def receive(
+    setup,
+    book,
+    verdict,
+    meta,
+    head,
+    pieces,
+    held_cells,
+    held_head,
+    state,
+    order,
+    held_pieces,
+    members,
+    member_head,
+    out_cells,
+    out_head,
+    out_pieces,
+    marks,
+    scratch,
+    captured,
+    pattern,
+    prefix,
+):
+    """Take a train in; `out` and `verdict` int64[2, n] say what became of it.
+
+    Held, Delivered and Payloads come as their arrays: as tuples they cost 2 us a call."""
+    held = Held(held_cells, held_head, state, order, held_pieces, members, member_head)
+    out = Delivered(out_cells, out_head, out_pieces, marks, scratch)
+    payloads = Payloads(captured, pattern, prefix)
     book[OUT_PACKETS] = book[OUT_PIECES] = 0
     for i in range(len(meta)):
         cells, row = meta[i], head[i]
@@ -86,7 +116,7 @@ def receive(setup, held, meta, head, pieces, payloads, out, verdict, book):
         book[LAST_TIME_PS] = meta[len(meta) - 1, TIME_PS]
 
 
-@njit
+@njit(inline="always")
 def take(setup, held, i, cells, row, pieces, payloads, out, book):
     """One frame's fate and why."""
     why = rules.overlooks(setup, payloads, pieces, row, cells)
@@ -156,7 +186,7 @@ def hold(setup, held, bucket, row, cells, pieces, book):
     book[HELD_PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
 
 
-@njit
+@njit(inline="always")
 def join(setup, held, mine, state, row, cells, pieces, book):
     """Add the frame's payload to the packet with `mine` as cells."""
     if cells[PIECE_COUNT] == 1 and state[LAST_PIECE_SLOT] == ABSENT and continues(mine, cells):
@@ -272,7 +302,7 @@ def deliver(setup, held, bucket, place, time_ps, by, why, payloads, out, book):
     copy(cells, held.cells[k])
     copy(row, held.head[k])
     cells[TIME_PS] = time_ps
-    out.marks[at, CLOSED_BY], out.marks[at, CLOSE] = by, why
+    out.marks[CLOSED_BY, at], out.marks[CLOSE, at] = by, why
     give_back_pieces(held, state, cells, out, book)
     rules.completes(setup, state, payloads, out.pieces, row, cells)
     book[HELD_PACKETS] -= 1
@@ -326,7 +356,7 @@ def passes(setup, i, cells, row, pieces, out, book):
     book[OUT_PACKETS] += 1
     copy(out.cells[at], cells)
     copy(out.head[at], row)
-    out.marks[at, CLOSED_BY], out.marks[at, CLOSE] = i, Why.NONE
+    out.marks[CLOSED_BY, at], out.marks[CLOSE, at] = i, Why.NONE
     if cells[PIECE_COUNT] > 1:
         first = book[OUT_PIECES]
         out.cells[at, FIRST_PIECE] = first
@@ -339,8 +369,32 @@ def passes(setup, i, cells, row, pieces, out, book):
 
 
 @njit
-def flush(setup, held, payloads, out, book, time_ps, why, only_older):
+def flush(
+    setup,
+    book,
+    time_ps,
+    why,
+    only_older,
+    held_cells,
+    held_head,
+    state,
+    order,
+    held_pieces,
+    members,
+    member_head,
+    out_cells,
+    out_head,
+    out_pieces,
+    marks,
+    scratch,
+    captured,
+    pattern,
+    prefix,
+):
     """Deliver what is held: buckets in order, oldest first; a bucket ends at this jiffy's first if `only_older`."""
+    held = Held(held_cells, held_head, state, order, held_pieces, members, member_head)
+    out = Delivered(out_cells, out_head, out_pieces, marks, scratch)
+    payloads = Payloads(captured, pattern, prefix)
     book[OUT_PACKETS] = book[OUT_PIECES] = 0
     for bucket in range(setup[BUCKETS]):
         while held.order[bucket, 0]:

@@ -54,7 +54,7 @@ def is_ipv4(row, l3):
     return np.int64(row[l3]) >> 4 == 4
 
 
-@njit
+@njit(inline="always")
 def overlooks(payloads, pieces, row, cells):
     """inet_gro_receive(), ipv6_gro_receive(), tcp4_gro_receive(): exits that leave every held packet where it is."""
     l3 = cells[L3]
@@ -81,7 +81,7 @@ def overlooks(payloads, pieces, row, cells):
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def bars(row, cells):
     """The flush flag: the frame goes up, and the held packet of its flow before it."""
     if cells[GSO_BYTES] and not cells[GSO_TYPE] & (GSO_TCP4 | GSO_TCP6):  # dev_gro_receive()
@@ -104,7 +104,7 @@ def bucket(cells):
     return cells[RX_HASH] & (BUCKETS - 1)
 
 
-@njit
+@njit(inline="always")
 def same_flow(old, was, row, cells):
     """gro_list_prepare(), vlan_gro_receive(), then the address tests of the IP layers and the ports of TCP."""
     l3, l4 = cells[L3], cells[L4]
@@ -123,7 +123,7 @@ def same_flow(old, was, row, cells):
     return same(old, row, l3 + ipv6.SOURCE, l4)  # addresses, then extension headers byte by byte
 
 
-@njit
+@njit(inline="always")
 def refuses(setup, old, state, row, cells):
     """tcp_gro_receive(): why the frame may not join held packet `k` of its flow."""
     l4 = cells[L4]
@@ -155,7 +155,7 @@ def refuses(setup, old, state, row, cells):
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def network_refuses(old, state, row, l3):
     """gro_receive_network_flush(): inet_gro_flush() and ipv6_gro_flush()."""
     if not is_ipv4(row, l3):
@@ -174,7 +174,7 @@ def network_refuses(old, state, row, l3):
     return Why.NONE if step == (0 if state[FIXED_ID] else state[SEGMENTS] & 0xFFFF) else Why.IP_ID
 
 
-@njit
+@njit(inline="always")
 def declines(row, cells):
     """tcp_gro_receive(), out_check_final, for a frame that did not join: it is its own whole run."""
     flags = tcp.flags(row, cells[L4])
@@ -185,7 +185,7 @@ def declines(row, cells):
     return closing_flags(flags)
 
 
-@njit
+@njit(inline="always")
 def closing_flags(flags):
     if flags & (tcp.URG | tcp.RST | tcp.SYN):
         return Why.FLAGS
@@ -194,7 +194,7 @@ def closing_flags(flags):
     return Why.PUSH if flags & tcp.PSH else Why.NONE
 
 
-@njit
+@njit(inline="always")
 def joins(old, state, row, cells):
     """The second segment decides whether IDs are fixed; FIN and PSH go into the header that is kept."""
     l3, l4 = cells[L3], cells[L4]
@@ -203,7 +203,7 @@ def joins(old, state, row, cells):
     old[l4 + tcp.FLAGS] = tcp.flags(old, l4) | (tcp.flags(row, l4) & (tcp.FIN | tcp.PSH))
 
 
-@njit
+@njit(inline="always")
 def closes(state, row, cells):
     """tcp_gro_receive(), out_check_final, for a frame that joined."""
     why = closing_flags(tcp.flags(row, cells[L4]))

@@ -90,7 +90,7 @@ class Held(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """Scratch for what a call delivers; `marks` int64[k, 2]: closed by which row, and why. `scratch`
+    """Scratch for what a call delivers; `marks` int64[2, k]: closed by which row, and why. `scratch`
     uint8[width] is for one header."""
 
     cells: Ints

@@ -43,7 +43,7 @@ CONGESTION_EXPERIENCED = 3
 TSECR_AT = 8  # from the end of the 20 bytes: NOP NOP kind length TSval TSecr
 
 
-@njit
+@njit(inline="always")
 def overlooks(payloads, pieces, row, cells):
     """The driver's callback: what is not handed to the library goes straight up."""
     l3 = cells[L3]
@@ -64,7 +64,7 @@ def overlooks(payloads, pieces, row, cells):
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def bars(row, cells):
     """lro_tcp_ip_check(), as far as it does not look at the session."""
     l3, l4 = cells[L3], cells[L4]
@@ -87,7 +87,7 @@ def bars(row, cells):
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def same_flow(old, was, row, cells):
     """lro_check_tcp_conn(): addresses and ports; neither MAC addresses nor VLAN."""
     if tcp.ports(old, was[L4]) != tcp.ports(row, cells[L4]):
@@ -97,7 +97,7 @@ def same_flow(old, was, row, cells):
     return ipv4.destination(old, was[L3]) == ipv4.destination(row, cells[L3])
 
 
-@njit
+@njit(inline="always")
 def refuses(state, row, cells):
     """__lro_proc_skb() and lro_tcp_ip_check() with a session: next in sequence, and no older timestamp."""
     if tcp.seq(row, cells[L4]) != state[NEXT_SEQ]:
@@ -110,13 +110,13 @@ def refuses(state, row, cells):
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def declines(row, cells):
     """What is eligible starts a session."""
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def starts(state, row, cells):
     """lro_init_desc()."""
     if tcp.header_bytes(row, cells[L4]) != tcp.MINIMUM_BYTES:
@@ -124,7 +124,7 @@ def starts(state, row, cells):
         state[TSVAL] = tcp.tsval(row, cells[L4])
 
 
-@njit
+@njit(inline="always")
 def joins(old, was, state, payloads, row, cells):
     """lro_add_common(): the newest ack, window and TSecr; TSval stays the first one's, for PAWS."""
     at, l4 = was[L4], cells[L4]
@@ -147,7 +147,7 @@ def payload_word(payloads, cells, at):
     return high << 16 | low
 
 
-@njit
+@njit(inline="always")
 def closes(setup, state):
     """__lro_proc_skb(): enough segments, or no room for another full one."""
     if state[SEGMENTS] >= setup[MAX_SEGMENTS] or state[IP_BYTES] > 0xFFFF - setup[MTU_BYTES]:

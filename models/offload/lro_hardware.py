@@ -45,7 +45,7 @@ def is_ipv4(row, l3):
     return np.int64(row[l3]) >> 4 == 4
 
 
-@njit
+@njit(inline="always")
 def overlooks(payloads, pieces, row, cells):
     """What its parser does not take for TCP with a right checksum."""
     l3 = cells[L3]
@@ -64,7 +64,7 @@ def overlooks(payloads, pieces, row, cells):
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def bars(row, cells):
     """What must stay a frame of its own."""
     if cells[PAYLOAD_BYTES] == 0:
@@ -74,7 +74,7 @@ def bars(row, cells):
     return Why.PADDING if cells[TAIL_BYTES] else Why.NONE
 
 
-@njit
+@njit(inline="always")
 def same_flow(old, was, row, cells):
     """IP version, addresses and ports."""
     l3, old_l3 = cells[L3], was[L3]
@@ -87,7 +87,7 @@ def same_flow(old, was, row, cells):
     return same(old[old_l3:], row[l3:], start, stop)
 
 
-@njit
+@njit(inline="always")
 def refuses(setup, old, state, row, cells):
     """Next in sequence and room for it: nothing else is compared."""
     if tcp.seq(row, cells[L4]) != state[NEXT_SEQ]:
@@ -97,13 +97,13 @@ def refuses(setup, old, state, row, cells):
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def declines(row, cells):
     """What is not barred opens a context."""
     return Why.NONE
 
 
-@njit
+@njit(inline="always")
 def joins(old, was, state, row, cells):
     """The last ack, window and timestamps; of timestamps only where both headers keep them in the usual place."""
     at, l4 = was[L4], cells[L4]
@@ -115,7 +115,7 @@ def joins(old, was, state, row, cells):
     state[MSS] = max(state[MSS], cells[PAYLOAD_BYTES])
 
 
-@njit
+@njit(inline="always")
 def closes(state):
     """Nothing but a frame that does not fit, another flow that needs the context, or the end of the batch."""
     return Why.NONE

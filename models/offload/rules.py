@@ -13,7 +13,7 @@ from models.offload.held import ENGINE, GRO, LRO_DRIVER
 from models.offload.kernel import njit
 
 
-@njit
+@njit(inline="always")
 def overlooks(setup, payloads, pieces, row, cells):
     """Why a frame passes without touching anything held; Why.NONE if it does not."""
     if setup[ENGINE] == GRO:
@@ -23,7 +23,7 @@ def overlooks(setup, payloads, pieces, row, cells):
     return lro_hardware.overlooks(payloads, pieces, row, cells)
 
 
-@njit
+@njit(inline="always")
 def bars(setup, row, cells):
     """Why a frame may neither join nor be held, though it completes the held packet of its flow."""
     if setup[ENGINE] == GRO:
@@ -33,7 +33,7 @@ def bars(setup, row, cells):
     return lro_hardware.bars(row, cells)
 
 
-@njit
+@njit(inline="always")
 def bucket(setup, cells):
     """Which bucket the frame's flow is looked up in."""
     if setup[ENGINE] == GRO:
@@ -41,7 +41,7 @@ def bucket(setup, cells):
     return 0
 
 
-@njit
+@njit(inline="always")
 def same_flow(setup, old, was, row, cells):
     """Whether held packet `k` and the frame are of one flow, as far as the engine can tell."""
     if setup[ENGINE] == GRO:
@@ -51,7 +51,7 @@ def same_flow(setup, old, was, row, cells):
     return lro_hardware.same_flow(old, was, row, cells)
 
 
-@njit
+@njit(inline="always")
 def refuses(setup, old, state, row, cells):
     """Why the frame may not join held packet `k` of its flow; Why.NONE if it may."""
     if setup[ENGINE] == GRO:
@@ -61,13 +61,13 @@ def refuses(setup, old, state, row, cells):
     return lro_hardware.refuses(setup, old, state, row, cells)
 
 
-@njit
+@njit(inline="always")
 def starts_after_refusal(setup):
     """Whether a frame that was refused may start the next packet of its flow."""
     return setup[ENGINE] != LRO_DRIVER
 
 
-@njit
+@njit(inline="always")
 def declines(setup, row, cells):
     """Why a frame that found nothing to join is not held either; Why.NONE if it is held."""
     if setup[ENGINE] == GRO:
@@ -77,20 +77,20 @@ def declines(setup, row, cells):
     return lro_hardware.declines(row, cells)
 
 
-@njit
+@njit(inline="always")
 def evicts(setup):
     """Whether a full bucket makes room for a new flow; else the new flow is not held."""
     return setup[ENGINE] != LRO_DRIVER
 
 
-@njit
+@njit(inline="always")
 def starts(setup, state, row, cells):
     """Fill what only this engine remembers of a new held packet; the common state is set."""
     if setup[ENGINE] == LRO_DRIVER:
         lro_driver.starts(state, row, cells)
 
 
-@njit
+@njit(inline="always")
 def joins(setup, old, was, state, payloads, row, cells):
     """Change the held packet's header and state for the frame that joins; `segments` is still without it."""
     if setup[ENGINE] == GRO:
@@ -101,7 +101,7 @@ def joins(setup, old, was, state, payloads, row, cells):
         lro_hardware.joins(old, was, state, row, cells)
 
 
-@njit
+@njit(inline="always")
 def closes(setup, state, row, cells):
     """Why held packet `k` is complete now that the frame has joined; Why.NONE if it is not."""
     if setup[ENGINE] == GRO:
