@@ -27,7 +27,7 @@ from sim.nodes.napi import Napi
 from sim.nodes.nic import Nic, NicSettings
 from sim.nodes.port import Port
 from sim.nodes.router import Egress, Router
-from sim.scenario import Flow, LinkEnd, Scenario
+from sim.scenario import Flow, LinkEnd, Scenario, variant
 from sim.scenario import Nic as NicScenario
 from sim.scenario import Node as NodeScenario
 
@@ -67,6 +67,17 @@ class World:
 def build(scenario: Scenario) -> World:
     """Wires a scenario without variants. BuildError if a flow has no path or a host no usable card."""
     return _Builder(scenario).world()
+
+
+def mistakes(scenario: Scenario) -> list[str]:
+    """What keeps any variant from being wired, one line each; none when all can be."""
+    lines: dict[str, None] = {}
+    for name in scenario.variants or ("base",):
+        try:
+            build(variant(scenario, name))
+        except BuildError as error:
+            lines[f"{scenario.name}: {error}"] = None
+    return list(lines)
 
 
 class _Builder:

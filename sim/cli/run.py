@@ -52,6 +52,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _scenarios(args: argparse.Namespace) -> list["Scenario"]:
+    from sim import build
     from sim.scenario import ScenarioErrors, load, variant
 
     files, overrides = split(args.inputs)
@@ -67,6 +68,7 @@ def _scenarios(args: argparse.Namespace) -> list["Scenario"]:
             if scenario.name in scenarios:
                 mistakes[f"{file}: name: found {scenario.name!r} again, wanted a name for each scenario"] = None
             scenarios[scenario.name] = scenario
+            mistakes |= dict.fromkeys(build.mistakes(scenario))
         except ScenarioErrors as errors:
             mistakes |= dict.fromkeys(errors.lines)
     if mistakes:

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Prints a line a file; 2 when one has a mistake, with a line for each on stderr."""
+    from sim import build
     from sim.scenario import ScenarioErrors, load
 
     files, overrides = split(args.inputs)
@@ -25,6 +26,9 @@ def main(args: argparse.Namespace) -> int:
             scenario = load(file, overrides)
         except ScenarioErrors as errors:
             mistakes |= dict.fromkeys(errors.lines)
+            continue
+        if unwired := build.mistakes(scenario):
+            mistakes |= dict.fromkeys(unwired)
         else:
             print(f"{file}: good; variants {', '.join(scenario.variants) or 'none'}")
     for line in mistakes:

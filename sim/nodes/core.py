@@ -32,7 +32,9 @@ class TimedStack(Protocol):
 
     def next_timer_ps(self) -> int | None: ...
 
-    def run_timers(self) -> None: ...
+    def run_timers(self) -> int:
+        """Work of the timers that are due [1/10,000 cycle]."""
+        ...
 
 
 class Core:
@@ -123,7 +125,7 @@ class Core:
             self._in_softirq = True
             began_ps = self._clock.now_ps
             yield from self._softirq()
-            self._run_timers()
+            yield from self._run_timers()
             self._in_softirq = False
             self._advance_tasks(stolen_ps=self._clock.now_ps - began_ps)
             self.look_again()
@@ -143,19 +145,20 @@ class Core:
                 return
             napi = polling.popleft()
             yield from napi.poll()
-            self._run_timers()
+            yield from self._run_timers()
             if napi.wants_more:
                 polling.append(napi)
             else:
                 napi.nic.arm_interrupt()
 
-    def _run_timers(self) -> None:
+    def _run_timers(self) -> Generator[Event, None, None]:
         if self._stack is None:
             return
         at_ps = self._stack.next_timer_ps()
         if at_ps is not None and at_ps <= self._clock.now_ps:
             self.timers_in_polls += at_ps < self._clock.now_ps
-            self._stack.run_timers()
+            cost = self._stack.run_timers()
+            yield from self.spend_until(self._clock.now_ps + self.ps(cost))
 
     def _advance_tasks(self, *, stolen_ps: int) -> None:
         now_ps = self._clock.now_ps

@@ -147,18 +147,21 @@ class Host:
                 times.append(timer)
         return min(times, default=None)
 
-    def run_timers(self) -> None:
-        now_ps = self.now_ps
+    def run_timers(self) -> int:
+        """Opens and times out what is due now, one socket after the other; the work done [1/10,000 cycle]."""
         assert self.core is not None
+        now_ps, cost = self.now_ps, 0
         for socket in self._sockets.values():
+            at_ps = now_ps + self.core.ps(cost)
             if socket.opens_at_ps is not None and socket.opens_at_ps <= now_ps:
                 socket.opens_at_ps = None
-                socket.connection.open(now_ps)
+                socket.connection.open(at_ps)
                 if socket.closes:
-                    socket.connection.close(now_ps)
+                    socket.connection.close(at_ps)
             elif (timer := socket.connection.next_timer_ps) is not None and timer <= now_ps:
-                socket.connection.timer(now_ps)
-            self.transmit(socket, now_ps, self.core)
+                socket.connection.timer(at_ps)
+            cost += self.transmit(socket, at_ps, self.core)
+        return cost
 
 
 class FrameIds:

@@ -86,8 +86,9 @@ class Router:
         """A router has no timers."""
         return None
 
-    def run_timers(self) -> None:
-        """Nothing to run."""
+    def run_timers(self) -> int:
+        """Nothing to run, no work."""
+        return 0
 
 
 def _destination(row: Bytes, l3: int) -> bytes:

@@ -139,3 +139,18 @@ def test_a_mistake_is_one_line_and_nothing_runs(tmp_path, execute, capsys, argv,
 def test_a_bad_override_is_told_once_for_many_files(tmp_path, execute, capsys):
     assert run(HOST, "scenarios/host-fast.yaml", "sed=3", out=tmp_path) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_what_cannot_be_wired_is_told_before_anything_runs(tmp_path, capsys):
+    file = tmp_path / "two.yaml"
+    file.write_text(
+        "observe: a\n"
+        "nodes:\n  a: {nics: {eth0: {}, eth1: {}}}\n  b: {nics: {eth0: {}}}\n  c: {nics: {eth0: {}}}\n"
+        "links:\n  - {ends: [a.eth0, b.eth0], rate: 1Gbps}\n  - {ends: [a.eth1, c.eth0], rate: 1Gbps}\n"
+        "flows:\n  - {name: x, from: a, to: b}\n"
+    )
+    line = "two: nodes.a: found two linked cards, wanted one on a host\n"
+    for command in (["run", str(file), "--out", str(tmp_path / "out")], ["validate", str(file)]):
+        assert main(command) == 2
+        assert capsys.readouterr().err == line
+    assert not (tmp_path / "out").exists()
