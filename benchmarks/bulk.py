@@ -39,7 +39,9 @@ observe: receiver
 nodes:
   left: {{profile: {CPU}, nics: {{eth0: {{gro: on}}}}}}
   right: {{profile: {CPU}, nics: {{eth0: {{gro: on}}}}}}
-  router: {{kind: router, profile: {CPU}, cores: 2, nics: {{eth0: {{gro: on}}, eth1: {{gro: on, core: 1}}, eth2: {{gro: on}}}}}}
+  router:
+    {{kind: router, profile: {CPU}, cores: 2,
+     nics: {{eth0: {{gro: on}}, eth1: {{gro: on, core: 1}}, eth2: {{gro: on}}}}}}
   receiver: {{profile: {CPU}, nics: {{eth0: {{gro: on}}}}}}
 links:
   - {{ends: [left.eth0, router.eth0], rate: 10Gbps, delay: 1us}}

@@ -156,7 +156,9 @@ def ports_of(row: bytes, l4: int) -> tuple[int, int]:
 
 
 def _options(segment: Segment) -> bytes:
-    stamps = struct.pack("!BBII", tcp.OPTION_TIMESTAMPS, 10, segment.tsval, segment.tsecr) if segment.timestamps else b""
+    stamps = b""
+    if segment.timestamps:
+        stamps = struct.pack("!BBII", tcp.OPTION_TIMESTAMPS, 10, segment.tsval, segment.tsecr)
     if segment.flags & _SYN:
         options = struct.pack("!BBH", tcp.OPTION_MSS, 4, segment.mss) if segment.mss else b""
         if segment.sack_permitted:

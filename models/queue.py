@@ -22,7 +22,8 @@ ACCEPTED, LAST_DEPARTURE = 0, 1
 
 
 class Fifo(NamedTuple):
-    """`departures` int64[limit]: of the last `limit` accepted frames [ps], a ring; empty: no limit. `state` int64[2]."""
+    """`departures` int64[limit]: of the last `limit` accepted frames [ps], a ring; empty: no limit. `state` int64[2]:
+    frames accepted, last departure [ps]."""
 
     departures: Ints
     state: Ints

@@ -47,7 +47,7 @@ def put32(row, at, value):
 @njit
 def same(a, b, start, stop):
     """Whether bytes [start, stop) of rows `a` and `b` are equal."""
-    for at in range(start, stop):
+    for at in range(start, stop):  # noqa: SIM110 - a generator does not compile
         if a[at] != b[at]:
             return False
     return True

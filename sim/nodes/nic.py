@@ -29,8 +29,8 @@ class Nic:
     """Keeps arrivals and settles them, in time order and up to now, whenever the driver looks.
 
     A ring slot is taken at a frame's arrival and given back when a poll takes the frame; a hardware-merged packet
-    holds the slots of its frames. A card with LRO has one timer of `rx-usecs`, started by the first frame after it rang;
-    when it rings the card completes what it holds, and interrupts. (`rx-frames` counts frames, so it is for cards without.)
+    holds the slots of its frames. A card with LRO has one timer of `rx-usecs`, started by the first frame after it
+    rang; when it rings the card completes what it holds, and interrupts. `rx-frames` is for cards without LRO.
     Invariant: frames in == frames taken + in the ring + not yet arrived + dropped."""
 
     def __init__(

@@ -25,7 +25,14 @@ class Port:
     Invariant: frames in == frames out + pending + dropped."""
 
     def __init__(
-        self, clock: Clock, *, rate_bps: int, queue_frames: int | None, cable: Cable | RoughCable, inputs: int, ledger: Ledger
+        self,
+        clock: Clock,
+        *,
+        rate_bps: int,
+        queue_frames: int | None,
+        cable: Cable | RoughCable,
+        inputs: int,
+        ledger: Ledger,
     ) -> None:
         self._clock = clock
         self._rate_bps = rate_bps

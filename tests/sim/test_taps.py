@@ -52,7 +52,8 @@ def test_tshark_finds_nothing_wrong(taps):
     wrong = "_ws.malformed || tcp.checksum.status == 0 || ip.checksum.status == 0"
     options = ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
     for path in taps:
-        found = subprocess.run(["tshark", "-r", path, *options, "-Y", wrong], capture_output=True, text=True, check=True)
+        command = ["tshark", "-r", path, *options, "-Y", wrong]
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
         assert found.stdout == ""
 
 
