@@ -13,12 +13,14 @@ from models.cpu.costs import COST_PER_CYCLE, KINDS
 from models.payload import SYNTHETIC
 from sim.build import BuiltNode, World, build
 from sim.capture_write import CaptureWriter
-from sim.metrics import busy_fraction, cycles_per_frame, goodput_bps
+from sim.metrics import busy_fraction, cycles_per_frame, goodput_bps, segments_per_packet
+from sim.nodes.napi import Napi
 from sim.results import LOST, RunResult
 from sim.scenario import Scenario
 
 _SLICES = 50
 _TIMELINE_FRAMES = 32  # a poll worth drawing has at least so many
+_POLLS_LOOKED_AT = 200
 
 Snapshot = dict[str, tuple[Counter[str], Counter[int], list[int]]]
 
@@ -40,8 +42,7 @@ def execute(
     try:
         _run_until(world, 0, scenario.warmup_ps, scenario.duration_ps, progress)
         before = _snapshot(world)
-        for napi in world.nodes[scenario.observe].napis.values():
-            napi.record = _keep_one(timeline)
+        _record_one_poll(list(world.nodes[scenario.observe].napis.values()), timeline)
         _run_until(world, scenario.warmup_ps, scenario.duration_ps, scenario.duration_ps, progress)
     finally:
         for writer in writers:
@@ -62,16 +63,21 @@ def _run_until(
             progress(stop_ps / duration_ps)
 
 
-def _keep_one(timeline: list[dict[str, Any]]) -> Callable[[dict[str, Any]], None]:
-    """Keeps the first poll of a fair size, or the largest so far."""
+def _record_one_poll(napis: list[Napi], timeline: list[dict[str, Any]]) -> None:
+    """Puts the first poll of a fair size into `timeline`, or the largest of the first `_POLLS_LOOKED_AT`."""
+    left = _POLLS_LOOKED_AT
 
     def record(poll: dict[str, Any]) -> None:
-        if not timeline:
-            timeline.append(poll)
-        elif len(timeline[0]["frames"]) < _TIMELINE_FRAMES and len(poll["frames"]) > len(timeline[0]["frames"]):
-            timeline[0] = poll
+        nonlocal left
+        left -= 1
+        if not timeline or len(poll["frames"]) > len(timeline[0]["frames"]):
+            timeline[:] = [poll]
+        if not left or len(timeline[0]["frames"]) >= _TIMELINE_FRAMES:
+            for napi in napis:
+                napi.record = None
 
-    return record
+    for napi in napis:
+        napi.record = record
 
 
 def _tap(world: World, folder: Path) -> list[CaptureWriter]:
@@ -137,8 +143,8 @@ def _result(
         seed=scenario.seed,
         goodput_bps=goodput_bps(read_bytes=sum(read.values()), span_ps=span_ps),
         wire_frames=seen["wire-frames"],
-        stack_packets=seen["stack-packets"],
-        segments_per_packet=seen["stack-segments"] / seen["stack-packets"] if seen["stack-packets"] else 0.0,
+        stack_packets=sum(sizes.values()),
+        segments_per_packet=segments_per_packet(sizes),
         acks_sent=seen["acks-sent"],
         cpu={name: _cpu(node, counts[name]["wire-frames"], span_ps) for name, node in world.nodes.items()},
         drops=drops,

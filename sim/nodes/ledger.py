@@ -17,7 +17,7 @@ class Ledger:
 
     Names: `drop/<reason>`, `fate/<fate>`, `reason/<why>`, `close/<why>`, and plain ones.
     An engine's frames are booked when the engine holds nothing, so that in every snapshot reasons sum to the frames
-    that did not join, and closes to the packets started."""
+    that did not join, and closes to the packets started. `merge_sizes`: data packets handed up, by their frames."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

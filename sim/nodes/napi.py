@@ -13,7 +13,7 @@ from models.cpu.receive import IN_DRIVER_LRO, IN_GRO, PLAIN, price
 from models.offload.engine import Engine
 from models.offload.why import Fate, Why
 from models.payload import SYNTHETIC
-from models.train import FRAME_COUNT, PAYLOAD_BYTES, FrameTrain, Ints
+from models.train import FRAME_COUNT, FrameTrain, Ints
 from models.units import PS_PER_S
 from sim.clock import Clock
 from sim.nodes.ledger import Ledger
@@ -90,9 +90,10 @@ class Napi:
         self._stack_cost = 0
         cost += self._flush(began_ps)
         yield from core.spend_until(began_ps + core.ps(cost))
-        if self._trace is not None and self.record is not None:
+        if self._trace is not None:
             self._trace["end_ps"] = self._clock.now_ps
-            self.record(self._trace)
+            if self.record is not None:
+                self.record(self._trace)
             self._trace = None
 
     def _receive(self, train: FrameTrain, began_ps: int, spent: int) -> int:
@@ -139,10 +140,7 @@ class Napi:
     def _hand_up(self, packets: FrameTrain, spent: Ints, began_ps: int, close: Ints) -> int:
         if self.tap is not None:
             self.tap(packets)
-        data = packets.meta[:, PAYLOAD_BYTES] > 0
-        self._ledger.add("stack-packets", int(data.sum()))
-        self._ledger.add("stack-segments", int(packets.meta[data, FRAME_COUNT].sum()))
-        self._ledger.merge_sizes.update(packets.meta[data, FRAME_COUNT].tolist())
+        self._ledger.merge_sizes.update(packets.meta[packets.payload_bytes > 0, FRAME_COUNT].tolist())
         if self._trace is not None:
             self._trace_packets(packets, spent, began_ps, close)
         extra = 0
