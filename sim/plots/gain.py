@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from models.units import BPS_PER_GBPS
 from sim.plots import style
 
-# kinds of work (shared/facts/published-numbers.md section 3.3) in a frame's order; kinds of one hue belong together
+# kinds of work (models/cpu/costs.py) in a frame's order; kinds of one hue belong together
 HUES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (style.GREY, ("irq", "poll", "napi_poll")),
     (style.BLUE, ("drv", "frag")),

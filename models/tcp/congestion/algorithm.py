@@ -6,10 +6,12 @@ Sources: RFC 5681 section 3.1; Linux net/ipv4/tcp_cong.c since 3.18.
 Checked by: tests/models/tcp/test_congestion.py.
 """
 
+from abc import ABC, abstractmethod
+
 INFINITE_SSTHRESH = 0x7FFFFFFF  # TCP_INFINITE_SSTHRESH, Linux include/net/tcp.h
 
 
-class CongestionControl:
+class CongestionControl(ABC):
     """The window rules of one connection; all sizes in segments."""
 
     __slots__ = ("_credit", "cwnd", "ssthresh")
@@ -53,8 +55,10 @@ class CongestionControl:
             steps, self._credit = divmod(self._credit, acknowledged)
             self.cwnd += steps
 
+    @abstractmethod
     def _avoid(self, segments: int, *, now_ps: int, min_rtt_ps: int) -> None:
-        raise NotImplementedError
+        """Grow the window in congestion avoidance by `segments` newly acknowledged."""
 
+    @abstractmethod
     def _reduced(self) -> int:
-        raise NotImplementedError
+        """The slow-start threshold [segments] after a loss."""
