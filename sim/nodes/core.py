@@ -124,6 +124,8 @@ class Core:
             yield self._alarm.ring()
             self._in_softirq = True
             began_ps = self._clock.now_ps
+            if self._task is not None:
+                self._book(self._task_ends_ps, began_ps)  # its rest is not done now, but after the softirq
             yield from self._softirq()
             yield from self._run_timers()
             self._in_softirq = False
@@ -163,11 +165,9 @@ class Core:
     def _advance_tasks(self, *, stolen_ps: int) -> None:
         now_ps = self._clock.now_ps
         if self._task is not None:
-            if stolen_ps:
-                self._book(now_ps, self._task_ends_ps + stolen_ps)
-                self._book(self._task_ends_ps, now_ps - stolen_ps)  # it was not done then
-                self._task_ends_ps += stolen_ps
-                self.preemptions += 1
+            self._task_ends_ps += stolen_ps
+            self._book(now_ps, self._task_ends_ps)
+            self.preemptions += bool(stolen_ps)
             if self._task_ends_ps > now_ps:
                 return
             task, self._task = self._task, None

@@ -52,3 +52,18 @@ def test_window_over_round_trip():
     window = 32 * 1448
     result = flow(delay="800us", window=window, duration="100ms", warmup="36ms", rx_usecs="0us")
     assert result.goodput_bps == pytest.approx(window * 8e12 / rtt_ps, rel=0.01)
+
+
+def test_no_core_is_busier_than_always():
+    """Also where the measured span ends in the middle of a poll that keeps an application waiting."""
+    card = {"rx-usecs": "50us", "gro": "on"}
+    data = {
+        "name": "busy",
+        "duration": "30ms",
+        "warmup": "20ms",
+        "observe": "b",
+        "nodes": {"a": {"nics": {"eth0": {}}}, "b": {"profile": "2008-xeon-10g", "nics": {"eth0": card}}},
+        "links": [{"ends": ["a.eth0", "b.eth0"], "rate": "10Gbps", "delay": "20us"}],
+        "flows": [{"name": "f", "from": "a", "to": "b", "count": 8}],
+    }
+    assert 0.9 < execute(parse(json.dumps(data))).cpu["b"]["busy_fraction"] <= 1
