@@ -159,7 +159,7 @@ def join(trains: Sequence[FrameTrain]) -> FrameTrain:
         return trains[0]
     width = max(train.head.shape[1] for train in trains)
     meta = np.concatenate([train.meta for train in trains])
-    head = np.concatenate([_widened(train.head, width) for train in trains])
+    head = np.concatenate([widened(train.head, width) for train in trains])
     if not any(len(train.pieces) for train in trains):
         return FrameTrain(meta, head)
     row = shift = 0
@@ -169,7 +169,8 @@ def join(trains: Sequence[FrameTrain]) -> FrameTrain:
     return FrameTrain(meta, head, np.concatenate([train.pieces for train in trains]))
 
 
-def _widened(head: Bytes, width: int) -> Bytes:
+def widened(head: Bytes, width: int) -> Bytes:
+    """`head` with rows of `width` bytes, zero-padded; itself if it has them."""
     if head.shape[1] == width:
         return head
     wide = np.zeros((len(head), width), np.uint8)

@@ -27,7 +27,7 @@ from sim.nodes.napi import Napi
 from sim.nodes.nic import Nic, NicSettings
 from sim.nodes.port import Port
 from sim.nodes.router import Egress, Router
-from sim.scenario import Flow, LinkEnd, Scenario, variant
+from sim.scenario import Flow, Link, LinkEnd, Scenario, variant
 from sim.scenario import Nic as NicScenario
 from sim.scenario import Node as NodeScenario
 
@@ -155,7 +155,7 @@ class _Builder:
         profile = PROFILES[machine.profile]
         limits = {"max_segments": profile.agg_max_frags} if profile.agg_max_frags else {}
         audit = node.name == self._scenario.observe
-        gro = make("gro", audit=audit, **limits) if settings.gro else None
+        gro = make("gro", audit=audit) if settings.gro else None
         lro = make(settings.lro_engine, audit=audit, **limits) if settings.lro else None
         driver_lro = lro if settings.lro_engine == DRIVER_LRO else None
         hardware_lro = None if driver_lro is lro else lro
@@ -198,9 +198,8 @@ class _Builder:
                 mine[address.version] = address
             self._addresses[end] = mine
 
-    def _line(self, direction: int, link: object, near: LinkEnd, far: LinkEnd, ledger: Ledger) -> None:
+    def _line(self, direction: int, link: Link, near: LinkEnd, far: LinkEnd, ledger: Ledger) -> None:
         scenario = self._scenario
-        link = scenario.links[direction // 2]
         far_end = self._nodes[far.node].nics[far.nic]
         cable: Cable | RoughCable
         if link.loss or link.jitter_ps:

@@ -51,7 +51,7 @@ from models.offload.held import (
 )
 from models.offload.why import Why
 from models.payload import Payloads
-from models.train import ABSENT, COLUMNS, HEAD_WIDTH, PIECE_COLUMNS, FrameTrain
+from models.train import ABSENT, COLUMNS, HEAD_WIDTH, PIECE_COLUMNS, FrameTrain, widened
 
 __all__ = ["ENGINES", "LOST", "Engine", "Outcome", "make"]
 
@@ -233,10 +233,10 @@ class Engine:
             self._width = head.shape[1]
             held = self._held
             self._held = held._replace(
-                head=_widened(held.head, self._width), member_head=_widened(held.member_head, self._width)
+                head=widened(held.head, self._width), member_head=widened(held.member_head, self._width)
             )
             self._out = _scratch(len(self._out.cells), len(self._out.pieces), self._width)
-        return np.ascontiguousarray(_widened(head, self._width))
+        return np.ascontiguousarray(widened(head, self._width))
 
 
 def _scratch(packets: int, pieces: int, width: int) -> Delivered:
@@ -247,14 +247,6 @@ def _scratch(packets: int, pieces: int, width: int) -> Delivered:
         marks=np.zeros((2, packets), np.int64),
         scratch=np.zeros(width, np.uint8),
     )
-
-
-def _widened(head: Bytes, width: int) -> Bytes:
-    if head.shape[1] == width:
-        return head
-    wide = np.zeros((len(head), width), np.uint8)
-    wide[:, : head.shape[1]] = head
-    return wide
 
 
 def _grown(arena: Ints, rows: int, link: int, free: int, book: Ints) -> Ints:

@@ -43,7 +43,6 @@ class Socket:
         """Called when bytes may have become readable."""
         if self._asleep and self.connection.readable_bytes:
             self._asleep = False
-            self._host.ledger.add("wakes")
             self._reading = -1
             self._core.wake(self)
 

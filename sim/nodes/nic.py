@@ -55,10 +55,6 @@ class Nic:
     def has_hardware_lro(self) -> bool:
         return self._lro is not None
 
-    @property
-    def engine(self) -> Engine | None:
-        return self._lro
-
     def receive(self, train: FrameTrain) -> None:
         """Takes a train that nobody else keeps; times [ps] are arrivals of last bits, none before the last train's."""
         meta = train.meta
