@@ -23,25 +23,26 @@ Bytes = NDArray[np.uint8]
 
 COLUMNS = (
     "time_ps",  # when the frame's last bit arrives at the place the train is at; non-decreasing
-    "head_bytes",  # length of the headers in `head`, Ethernet through TCP/UDP with options
-    "l3",  # where the network header starts in `head`; ABSENT if there is none
-    "l4",  # where the transport header starts; ABSENT for fragments and unknown protocols
-    "inner_l3",  # the same inside a tunnel; ABSENT outside one
-    "inner_l4",
-    "protocol",  # IP protocol number of the header at `l4`; ABSENT without one
-    "payload_bytes",  # behind the headers, on the wire
+    "head_bytes",  # length of the headers in `head`, Ethernet through the innermost TCP/UDP with options
+    "l3",  # where the outermost network header starts in `head`; ABSENT if there is none
+    "l4",  # what is behind it: TCP, UDP, GRE or, without a header between, the inner IP; ABSENT: fragment, unknown
+    "inner_l3",  # the network header inside a tunnel (VXLAN, Geneve, GRE, IP in IP); ABSENT outside one
+    "inner_l4",  # TCP or UDP behind it; ABSENT: fragment, unknown, a second tunnel
+    "protocol",  # IP protocol number of the header at `l4`: 6, 17, 47, or 4 and 41 with `l4` = `inner_l3`; ABSENT
+    "inner_protocol",  # of the header at `inner_l4`: 6 or 17; ABSENT without one
+    "payload_bytes",  # behind the headers, up to the end of the outermost IP packet
     "missing_bytes",  # of these, how many at the end a capture's snap length cut off
     "tail_bytes",  # Ethernet padding or trailer behind the payload
     "source",  # payload: CAPTURED, or the number (>= 1) of a synthetic stream
     "start",  # payload: first byte's offset in that source
     "first_piece",  # payload of several pieces: row of the first one in `pieces`
     "piece_count",  # 1: `source`, `start` and `frame_id` say it all
-    "csum_state",  # what the card said of the checksum: CSUM_*
+    "csum_state",  # what the card said of the TCP and UDP checksums, of all there are: CSUM_*
     "vlan_stripped",  # 0, or 1 << 16 | TCI of a tag the card has taken out
     "rx_hash",  # 0: the card computed none
     "gso_bytes",  # 0 for a frame as on the wire; else the segment size a merged packet remembers
     "gso_segments",  # how many frames are in it, as far as the packet itself knows; 1 for a frame
-    "gso_type",  # GSO_*; 0 with gso_bytes is an old LRO packet
+    "gso_type",  # GSO_* bits, see below; 0 with gso_bytes is an old LRO packet
     "frame_id",  # provenance, for the audit only: the first frame held, as sent
     "frame_count",  # provenance, for the audit only: how many frames are in it
 )
@@ -53,6 +54,7 @@ COLUMNS = (
     INNER_L3,
     INNER_L4,
     PROTOCOL,
+    INNER_PROTOCOL,
     PAYLOAD_BYTES,
     MISSING_BYTES,
     TAIL_BYTES,
@@ -78,11 +80,16 @@ CAPTURED = 0
 
 CSUM_NONE, CSUM_VERIFIED, CSUM_BAD, CSUM_PARTIAL = range(4)
 
+# What the packet is, so that a cut knows how (SKB_GSO_*, include/linux/skbuff.h). TCP4, TCP6: innermost IP version of a
+# TCP packet. UDP: a datagram per segment (UDP_L4). FIXED_ID: every segment has the ID of the outermost IPv4 header,
+# FIXED_ID_INNER: of the inner one; without it IDs count up. ECN: CWR stays on the first segment only; without it, on
+# all. TUNNEL: `inner_l3` is there; which tunnel `protocol` says, and a UDP tunnel's checksum field whether segments
+# need one. FRAGLIST: the frames are chained as they came, a cut gives them back untouched.
 GSO_TCP4, GSO_TCP6, GSO_UDP, GSO_FIXED_ID, GSO_FIXED_ID_INNER, GSO_ECN, GSO_TUNNEL, GSO_FRAGLIST = (
     1 << bit for bit in range(8)
 )
 
-HEAD_WIDTH = 128  # enough for Ethernet, two tags, IPv6 and TCP with all its options; wider heads widen the train
+HEAD_WIDTH = 128  # enough for Ethernet, two tags, IPv6 and TCP with all its options; a tunnel's widens the train
 _NO_PIECES: Ints = np.zeros((0, len(PIECE_COLUMNS)), np.int64)
 
 
@@ -101,7 +108,7 @@ class FrameTrain:
     def blank(frames: int, width: int = HEAD_WIDTH) -> FrameTrain:
         """`frames` rows of zeros, each a single frame with nothing known about it."""
         meta = np.zeros((frames, len(COLUMNS)), np.int64)
-        meta[:, [L3, L4, INNER_L3, INNER_L4, PROTOCOL]] = ABSENT
+        meta[:, [L3, L4, INNER_L3, INNER_L4, PROTOCOL, INNER_PROTOCOL]] = ABSENT
         meta[:, [PIECE_COUNT, GSO_SEGMENTS, FRAME_COUNT]] = 1
         return FrameTrain(meta, np.zeros((frames, width), np.uint8))
 

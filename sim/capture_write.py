@@ -32,6 +32,7 @@ from models.train import (
     FIRST_PIECE,
     FRAME_COUNT,
     HEAD_BYTES,
+    INNER_L3,
     L3,
     L4,
     MISSING_BYTES,
@@ -40,7 +41,6 @@ from models.train import (
     PIECE_COUNT,
     PIECE_SOURCE,
     PIECE_START,
-    PROTOCOL,
     SOURCE,
     START,
     TAIL_BYTES,
@@ -49,8 +49,8 @@ from models.train import (
     FrameTrain,
 )
 from models.units import PS_PER_NS, PS_PER_S
-from models.wire import checksum, ethernet, udp, vlan
-from models.wire.octets import be16, put16
+from models.wire import checksum, ethernet, innermost, tcp, udp, vlan
+from models.wire.octets import put16
 
 MAGIC_NANOSECONDS, VERSION, SNAP_BYTES, LINK_TYPE = 0xA1B23C4D, (2, 4), 0x40000, 1  # snap length: libpcap's largest
 RECORD_BYTES = 16
@@ -123,24 +123,40 @@ def _encode(
 
 @njit
 def _checksums(payloads: Payloads, pieces: Ints, row: Bytes, cells: Ints, packet: Bytes, wrong: Ints) -> None:
-    """Complete the checksum of `packet`, one frame as written up to its padding, if it is partial; count wrong ones.
+    """Complete the checksums of `packet`, one frame as written up to its padding, if partial; count wrong ones.
 
     What is counted is summed over the bytes as written, so that a mistake in where they came from shows."""
-    l3, l4 = cells[L3], cells[L4]
-    if l3 == ABSENT:
+    for l3 in (cells[L3], cells[INNER_L3]):
+        if l3 != ABSENT and np.int64(row[l3]) >> 4 == 4 and not checksum.ipv4_header_is_right(row, l3):
+            wrong[WRONG_IPV4] += 1
+    if cells[MISSING_BYTES] > 0:
         return
-    if np.int64(row[l3]) >> 4 == 4 and not checksum.ipv4_header_is_right(row, l3):
-        wrong[WRONG_IPV4] += 1
-    if l4 == ABSENT or cells[MISSING_BYTES] > 0:
-        return
-    at = checksum.field(cells)
-    if cells[CSUM_STATE] == CSUM_PARTIAL:
-        put16(packet, at, checksum.transport(payloads, pieces, row, cells))
-    if cells[PROTOCOL] == udp.PROTOCOL and be16(packet, at) == 0:
-        return
-    total = checksum.pseudo(row, l3, cells[PROTOCOL], len(packet) - l4) + checksum.words(packet, l4, len(packet))
-    if checksum.fold(total) != 0xFFFF:
-        wrong[WRONG_TRANSPORT] += 1
+    l3, l4, protocol = innermost.network(cells), innermost.transport(cells), innermost.protocol(cells)
+    if l4 != ABSENT and (protocol == tcp.PROTOCOL or protocol == udp.PROTOCOL):
+        if cells[CSUM_STATE] == CSUM_PARTIAL:
+            put16(packet, checksum.field(cells), checksum.transport(payloads, pieces, row, cells))
+        wrong[WRONG_TRANSPORT] += not _segment_is_right(packet, l3, l4, protocol)
+    if innermost.has_outer_udp(cells):
+        l3, l4 = cells[L3], cells[L4]
+        if cells[CSUM_STATE] == CSUM_PARTIAL and udp.checksum(packet, l4) != 0:
+            udp.set_checksum(packet, l4, 0)
+            udp.set_checksum(packet, l4, (0xFFFF - checksum.fold(_segment_sum(packet, l3, l4, udp.PROTOCOL))) or 0xFFFF)
+        wrong[WRONG_TRANSPORT] += not _segment_is_right(packet, l3, l4, udp.PROTOCOL)
+
+
+@njit
+def _segment_sum(packet: Bytes, l3: int, l4: int, protocol: int) -> int:
+    """Sum over pseudo-header and `packet` from `l4` to its end; not folded."""
+    total: int = checksum.pseudo(packet, l3, protocol, len(packet) - l4) + checksum.words(packet, l4, len(packet))
+    return total
+
+
+@njit
+def _segment_is_right(packet: Bytes, l3: int, l4: int, protocol: int) -> bool:
+    if protocol == udp.PROTOCOL and udp.checksum(packet, l4) == 0:
+        return True
+    right: bool = checksum.fold(_segment_sum(packet, l3, l4, protocol)) == 0xFFFF
+    return right
 
 
 class CaptureWriter:

@@ -1,7 +1,9 @@
 """The hash a card computes over a frame's flow, to choose a receive ring and to help the stack find the flow.
 
 Models: Toeplitz hash over addresses and ports of TCP, over addresses only of other IP packets.
-Leaves out: the indirection table; symmetric keys; the inner headers of tunnels; IPv6 extension addresses.
+Leaves out: the indirection table; symmetric keys; the inner headers of tunnels, which few cards read: all flows of a
+    tunnel have one hash, and so do all UDP flows of two hosts, as by default (ethtool rx-flow-hash udp4 sd); IPv6
+    extension addresses.
 Sources: Microsoft, "RSS hashing functions" and "Verifying the RSS hash calculation" (key and test values).
 Checked by: tests/models/nic/test_rss.py, Microsoft's published values.
 

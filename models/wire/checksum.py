@@ -1,8 +1,9 @@
 """The Internet checksum, exact over header and payload.
 
-Models: IPv4 header checksum, TCP and UDP checksum with pseudo-header.
+Models: IPv4 header checksum; TCP and UDP checksum with pseudo-header: `transport` is the innermost one, `outer_udp`
+    that of a tunnel over UDP, `outer_gre` that of a GRE header with one.
 Leaves out: CRC32C of SCTP; the Ethernet FCS.
-Sources: RFC 1071; RFC 9293 section 3.1; RFC 768; RFC 8200 section 8.1.
+Sources: RFC 1071; RFC 9293 section 3.1; RFC 768; RFC 8200 section 8.1; RFC 2784 section 2.3.
 Checked by: tests/models/wire/test_checksum.py, and tshark on every capture the project writes.
 """
 
@@ -23,11 +24,10 @@ from models.train import (
     PIECE_COUNT,
     PIECE_SOURCE,
     PIECE_START,
-    PROTOCOL,
     SOURCE,
     START,
 )
-from models.wire import ipv4, ipv6, tcp, udp
+from models.wire import gre, innermost, ipv4, ipv6, tcp, udp
 from models.wire.octets import be16
 
 
@@ -90,33 +90,71 @@ def pieces_sum(payloads, pieces, cells):
 
 
 @njit
-def transport_total(payloads, pieces, row, cells):
-    """Sum over pseudo-header, TCP or UDP header as it stands, and payload; not folded."""
-    l4 = cells[L4]
+def segment_total(payloads, pieces, row, cells, l3, l4, protocol):
+    """Sum over the pseudo-header of `l3`, all headers from `l4` on as they stand, and the payload; not folded."""
     l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
-    total = pseudo(row, cells[L3], cells[PROTOCOL], l4_bytes) + words(row, l4, cells[HEAD_BYTES])
+    total = pseudo(row, l3, protocol, l4_bytes) + words(row, l4, cells[HEAD_BYTES])
     return total + pieces_sum(payloads, pieces, cells)
 
 
 @njit(inline="always")
 def field(cells):
-    """Where the checksum field of the transport header of meta row `cells` is."""
-    return cells[L4] + (tcp.CHECKSUM if cells[PROTOCOL] == tcp.PROTOCOL else udp.CHECKSUM)
+    """Where the checksum field of the innermost TCP or UDP header of meta row `cells` is."""
+    at = tcp.CHECKSUM if innermost.protocol(cells) == tcp.PROTOCOL else udp.CHECKSUM
+    return innermost.transport(cells) + at
 
 
 @njit
 def transport_is_right(payloads, pieces, row, cells):
-    """Whether the TCP or UDP checksum of head row `row` with meta row `cells` verifies; UDP's 0 (absent) does."""
-    if cells[PROTOCOL] == udp.PROTOCOL and be16(row, field(cells)) == 0:
+    """Whether the innermost TCP or UDP checksum of head row `row` with meta row `cells` verifies; UDP's 0 does."""
+    l3, l4, protocol = innermost.network(cells), innermost.transport(cells), innermost.protocol(cells)
+    if protocol == udp.PROTOCOL and udp.checksum(row, l4) == 0:
         return True
-    return fold(transport_total(payloads, pieces, row, cells)) == 0xFFFF
+    return fold(segment_total(payloads, pieces, row, cells, l3, l4, protocol)) == 0xFFFF
 
 
 @njit
 def transport(payloads, pieces, row, cells):
-    """The TCP or UDP checksum that head row `row` with meta row `cells` should carry, whatever it carries."""
-    total = transport_total(payloads, pieces, row, cells) - be16(row, field(cells))
+    """The checksum that the innermost TCP or UDP header should carry, whatever it carries."""
+    l3, l4, protocol = innermost.network(cells), innermost.transport(cells), innermost.protocol(cells)
+    total = segment_total(payloads, pieces, row, cells, l3, l4, protocol) - be16(row, field(cells))
     value = 0xFFFF - fold(total)
-    if value == 0 and cells[PROTOCOL] == udp.PROTOCOL:
+    if value == 0 and protocol == udp.PROTOCOL:
         return 0xFFFF  # RFC 768: a sent 0 means "no checksum"
     return value
+
+
+@njit
+def outer_udp_is_right(payloads, pieces, row, cells):
+    """Whether the UDP checksum of a tunnel over UDP verifies; 0 (absent) does."""
+    l3, l4 = cells[L3], cells[L4]
+    if udp.checksum(row, l4) == 0:
+        return True
+    return fold(segment_total(payloads, pieces, row, cells, l3, l4, udp.PROTOCOL)) == 0xFFFF
+
+
+@njit
+def outer_udp(payloads, pieces, row, cells):
+    """The checksum that the outer header of a tunnel over UDP should carry; everything in it must be final."""
+    l4 = cells[L4]
+    total = segment_total(payloads, pieces, row, cells, cells[L3], l4, udp.PROTOCOL) - udp.checksum(row, l4)
+    value = 0xFFFF - fold(total)
+    return value if value else 0xFFFF
+
+
+@njit
+def gre_total(payloads, pieces, row, cells):
+    """Sum over the GRE header at `l4` and everything behind it; not folded."""
+    return words(row, cells[L4], cells[HEAD_BYTES]) + pieces_sum(payloads, pieces, cells)
+
+
+@njit
+def outer_gre_is_right(payloads, pieces, row, cells):
+    """Whether the checksum of a GRE header that has one verifies."""
+    return fold(gre_total(payloads, pieces, row, cells)) == 0xFFFF
+
+
+@njit
+def outer_gre(payloads, pieces, row, cells):
+    """The checksum that a GRE header with one should carry; everything in the tunnel must be final."""
+    return 0xFFFF - fold(gre_total(payloads, pieces, row, cells) - be16(row, cells[L4] + gre.OPTIONAL))

@@ -16,6 +16,7 @@ from models.wire.octets import be16, be32, put16
 TOS, TOTAL_LENGTH, ID, FRAGMENT, TTL, PROTOCOL, CHECKSUM, SOURCE, DESTINATION = 1, 2, 4, 6, 8, 9, 10, 12, 16
 MINIMUM_BYTES = 20
 RESERVED, DF, MF, OFFSET_MASK = 0x8000, 0x4000, 0x2000, 0x1FFF
+ENCAPSULATED = 4  # protocol number of IPv4 in IP, RFC 2003
 
 
 @njit(inline="always")

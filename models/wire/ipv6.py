@@ -15,6 +15,7 @@ from models.wire.octets import be16, be32, put16
 
 PAYLOAD_LENGTH, NEXT_HEADER, HOP_LIMIT, SOURCE, DESTINATION, HEADER_BYTES = 4, 6, 7, 8, 24, 40
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
+ENCAPSULATED = 41  # protocol number of IPv6 in IP, RFC 4213
 
 
 @njit(inline="always")

@@ -1,7 +1,7 @@
 """UDP header: where each field is.
 
 Models: the header.
-Leaves out: payloads that are tunnels (`models/wire/vxlan.py`, `geneve.py`, to come with the engines).
+Leaves out: payloads; those that are tunnels have `vxlan.py` and `geneve.py`.
 Sources: RFC 768.
 Checked by: tests/models/wire/test_headers.py.
 """
@@ -9,10 +9,21 @@ Checked by: tests/models/wire/test_headers.py.
 from __future__ import annotations
 
 from models.compiled import njit
-from models.wire.octets import be16
+from models.wire.octets import be16, be32, put16
 
 SOURCE_PORT, DESTINATION_PORT, LENGTH, CHECKSUM, HEADER_BYTES = 0, 2, 4, 6, 8
 PROTOCOL = 17
+
+
+@njit(inline="always")
+def ports(row, l4):
+    """Source and destination port in one 32-bit word."""
+    return be32(row, l4)
+
+
+@njit(inline="always")
+def destination_port(row, l4):
+    return be16(row, l4 + DESTINATION_PORT)
 
 
 @njit(inline="always")
@@ -23,3 +34,13 @@ def length(row, l4):
 @njit(inline="always")
 def checksum(row, l4):
     return be16(row, l4 + CHECKSUM)
+
+
+@njit(inline="always")
+def set_length(row, l4, value):
+    put16(row, l4 + LENGTH, value & 0xFFFF)
+
+
+@njit(inline="always")
+def set_checksum(row, l4, value):
+    put16(row, l4 + CHECKSUM, value)

@@ -25,7 +25,7 @@ from models.train import (
     VLAN_STRIPPED,
     FrameTrain,
 )
-from models.wire import checksum
+from models.wire import checksum, gre, innermost, udp
 from models.wire.dissect import dissect
 from models.wire.octets import put16
 
@@ -37,18 +37,31 @@ def timestamps(tsval=10, tsecr=5):
     return TS + struct.pack(">II", tsval, tsecr)
 
 
+TUNNELS = ("vxlan", "geneve", "geneve-options", "geneve-ip", "gre", "gre-key", "gre-csum", "gretap", "ipip")
+
+
 def segment(**change):
-    """A segment's description; sequence numbers count from 0, and are the payload's place in the stream."""
+    """A segment's description; sequence numbers count from 0, and are the payload's place in the stream.
+
+    `tunnel` puts it into one; what starts with `outer_` is of the header in front of that."""
     fields = {
         "version": 4, "sport": 1500, "dport": 8000, "seq": 0, "ack": 100, "flags": ACK, "window": 65535, "urgent": 0,
         "reserved": 0, "options": b"", "payload": 100, "ttl": 8, "tos": 0, "df": 1, "ip_id": 0, "ip_options": b"",
         "fragment": 0, "label": 0, "exthdr": b"", "source": 1, "src": 1, "dst": 2, "mac": 1, "tag": b"", "tail": 0,
         "vlan_stripped": 0, "rx_hash": 0, "csum_state": CSUM_VERIFIED, "csum_error": 0, "ip_csum_error": 0,
-        "protocol": 6, "ethertype": None, "isn": 0x1000, "time_ps": None, "frame_id": None,
+        "protocol": 6, "ethertype": None, "isn": 0x1000, "time_ps": None, "frame_id": None, "no_csum": 0,
+        "tunnel": None, "outer_version": 4, "outer_ttl": 64, "outer_tos": 0, "outer_df": 1, "outer_id": 0,
+        "outer_fragment": 0, "outer_label": 0, "outer_sport": 40000, "outer_csum": 0, "outer_csum_error": 0,
+        "outer_ip_csum_error": 0, "outer_src": 11, "vni": 5, "tunnel_flags": None, "inner_mac": 3,
     }  # fmt: skip
     if unknown := set(change) - set(fields):
         raise ValueError(unknown)
     return fields | change
+
+
+def datagram(**change):
+    """A UDP datagram's description, of the same fields."""
+    return segment(protocol=17, **change)
 
 
 def tcp_header(f):
@@ -60,31 +73,80 @@ def tcp_header(f):
     )  # fmt: skip
 
 
-def headers(f):
-    l4 = tcp_header(f)
-    length = len(l4) + f["payload"]
-    if f["version"] == 4:
-        ip_options = f["ip_options"]
-        word = (0x4000 if f["df"] else 0) | f["fragment"]
-        l3 = struct.pack(">BBHHHBBH4s4s", 0x45 + len(ip_options) // 4, f["tos"], 20 + len(ip_options) + length,
-                         f["ip_id"] & 0xFFFF, word, f["ttl"], f["protocol"], 0,
-                         bytes([10, 0, 0, f["src"]]), bytes([10, 0, 0, f["dst"]])) + ip_options  # fmt: skip
-    else:
+def udp_header(f):
+    return struct.pack(">HHHH", f["sport"], f["dport"], 8 + f["payload"], 0)
+
+
+def ip_header(f, protocol, length, *, exthdr=b"", ip_options=b"", csum_error=0):
+    """The network header of `f` in front of `length` bytes, with its checksum."""
+    if f["version"] == 6:
         first = 6 << 28 | f["tos"] << 20 | f["label"]
-        kind = 60 if f["exthdr"] else f["protocol"]
-        l3 = struct.pack(">IHBB16s16s", first, len(f["exthdr"]) + length, kind, f["ttl"],
-                         bytes(15) + bytes([f["src"]]), bytes(15) + bytes([f["dst"]])) + f["exthdr"]  # fmt: skip
-    kind = f["ethertype"] or (0x0800 if f["version"] == 4 else 0x86DD)
-    mac = bytes([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, f["mac"]])
-    return mac + f["tag"] + struct.pack(">H", kind), l3, l4
+        return struct.pack(">IHBB16s16s", first, len(exthdr) + length, 60 if exthdr else protocol, f["ttl"],
+                           bytes(15) + bytes([f["src"]]), bytes(15) + bytes([f["dst"]])) + exthdr  # fmt: skip
+    made = bytearray(
+        struct.pack(">BBHHHBBH4s4s", 0x45 + len(ip_options) // 4, f["tos"], 20 + len(ip_options) + length,
+                    f["ip_id"] & 0xFFFF, (0x4000 if f["df"] else 0) | f["fragment"], f["ttl"], protocol, 0,
+                    bytes([10, 0, 0, f["src"]]), bytes([10, 0, 0, f["dst"]])) + ip_options
+    )  # fmt: skip
+    struct.pack_into(">H", made, 10, checksum.ipv4_header(np.frombuffer(made, np.uint8), 0) ^ csum_error)
+    return bytes(made)
 
 
-def train(segments, payloads=SYNTHETIC, *, width=128):
+def mac_header(f, kind, mac, tag=b""):
+    return bytes([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, mac]) + tag + struct.pack(">H", kind)
+
+
+def ethertype(version):
+    return 0x0800 if version == 4 else 0x86DD
+
+
+def tunnel_header(f, inner):
+    """(IP protocol, what is between the outer network header and the inner one), `inner` the bytes from there on."""
+    kind, frame = f["tunnel"], mac_header(f, ethertype(f["version"]), f["inner_mac"])
+    flags = f["tunnel_flags"]
+    if kind == "ipip":
+        return 4 if f["version"] == 4 else 41, b""
+    if kind.startswith("gre"):
+        words = {"gre-key": (0x2000, f["vni"]), "gre-csum": (0x8000, 0), "gre-seq": (0x1000, f["vni"])}
+        word, optional = words.get(kind, (0, None))
+        carried = 0x6558 if kind == "gretap" else ethertype(f["version"])
+        header = struct.pack(">HH", word if flags is None else flags, carried)
+        header += b"" if optional is None else struct.pack(">I", optional)
+        return 47, header + (frame if kind == "gretap" else b"")
+    if kind == "vxlan":
+        port, header = 4789, struct.pack(">II", 0x08000000 if flags is None else flags, f["vni"] << 8) + frame
+    else:
+        options = b"\x01\x02\x03\x01\xaa\xbb\xcc\xdd" if kind == "geneve-options" else b""
+        carried = ethertype(f["version"]) if kind == "geneve-ip" else 0x6558
+        first = len(options) // 4 << 8 if flags is None else flags
+        header = struct.pack(">HHI", first, carried, f["vni"] << 8) + options + (b"" if kind == "geneve-ip" else frame)
+        port = 6081
+    length = 8 + len(header) + inner
+    return 17, struct.pack(">HHHH", f["outer_sport"], port, length, 1 if f["outer_csum"] else 0) + header
+
+
+def headers(f):
+    """All header bytes, Ethernet first; transport checksums are still to be written."""
+    l4 = {6: tcp_header, 17: udp_header}.get(f["protocol"], tcp_header)(f)
+    l3 = ip_header(f, f["protocol"], len(l4) + f["payload"], exthdr=f["exthdr"], ip_options=f["ip_options"],
+                   csum_error=f["ip_csum_error"])  # fmt: skip
+    version = f["version"]
+    if f["tunnel"]:
+        protocol, between = tunnel_header(f, len(l3) + len(l4) + f["payload"])
+        version = f["outer_version"]
+        outer = {name.removeprefix("outer_"): value for name, value in f.items() if name.startswith("outer_")}
+        outer |= {"ip_id": f["outer_id"], "dst": 12}
+        length = len(between) + len(l3) + len(l4) + f["payload"]
+        l3 = ip_header(outer, protocol, length, csum_error=f["outer_ip_csum_error"]) + between + l3
+    return mac_header(f, f["ethertype"] or ethertype(version), f["mac"], f["tag"]) + l3 + l4
+
+
+def train(segments, payloads=SYNTHETIC, *, width=None):
     """The described frames, 1 ns apart, with right checksums but where a description says otherwise."""
-    made = FrameTrain.blank(len(segments), width)
-    for i, f in enumerate(segments):
+    heads = [headers(f) for f in segments]
+    made = FrameTrain.blank(len(segments), width or max([128, *(-(-len(head) // 8) * 8 for head in heads)]))
+    for i, (f, octets) in enumerate(zip(segments, heads)):
         cells, row = made.meta[i], made.head[i]
-        octets = b"".join(headers(f))
         row[: len(octets)] = np.frombuffer(octets, np.uint8)
         total = len(octets) + f["payload"] + f["tail"]
         dissect(row, min(total, len(octets)), total, cells)
@@ -92,10 +154,14 @@ def train(segments, payloads=SYNTHETIC, *, width=128):
         cells[FRAME_ID] = i if f["frame_id"] is None else f["frame_id"]
         cells[SOURCE], cells[START] = f["source"], f["seq"]
         cells[CSUM_STATE], cells[VLAN_STRIPPED], cells[RX_HASH] = f["csum_state"], f["vlan_stripped"], f["rx_hash"]
-        if cells[L3] >= 0 and f["version"] == 4:
-            put16(row, cells[L3] + 10, checksum.ipv4_header(row, cells[L3]) ^ f["ip_csum_error"])
-        if cells[L4] >= 0:
+        if innermost.transport(cells) >= 0 and innermost.protocol(cells) in (6, 17) and not f["no_csum"]:
             put16(row, checksum.field(cells), checksum.transport(payloads, made.pieces, row, cells) ^ f["csum_error"])
+        if innermost.has_outer_udp(cells) and f["outer_csum"]:
+            l4 = int(cells[L4])
+            udp.set_checksum(row, l4, checksum.outer_udp(payloads, made.pieces, row, cells) ^ f["outer_csum_error"])
+        if f["tunnel"] == "gre-csum":
+            value = checksum.outer_gre(payloads, made.pieces, row, cells)
+            put16(row, int(cells[L4]) + gre.OPTIONAL, value ^ f["outer_csum_error"])
     return made
 
 
