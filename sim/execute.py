@@ -116,9 +116,7 @@ def _result(
     counts = {name: after[name][0] - before[name][0] for name in world.nodes}
     seen = counts[scenario.observe]
     sizes = after[scenario.observe][1] - before[scenario.observe][1]
-    losses = [
-        late - early for late, early in zip(after[scenario.observe][2], before[scenario.observe][2], strict=True)
-    ]
+    losses = [late - early for late, early in zip(after[scenario.observe][2], before[scenario.observe][2], strict=True)]
     retransmitted: Counter[str] = Counter()
     read: Counter[str] = Counter()
     for counter in counts.values():

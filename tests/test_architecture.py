@@ -108,9 +108,7 @@ def test_the_vessel_knows_no_header():
 
 @pytest.mark.parametrize(("folder", "user"), [("models", "sim"), ("models", "run"), ("sim", "run")])
 def test_arrows_point_one_way(folder, user):
-    found = {
-        (module, name) for module, names in imports_below(folder).items() for name in names if lies_in(name, user)
-    }
+    found = {(module, name) for module, names in imports_below(folder).items() for name in names if lies_in(name, user)}
     assert not found
 
 

@@ -25,10 +25,7 @@ def be16(row, at):
 def be32(row, at):
     """The 32-bit word at byte `at` of the one-dimensional `row`."""
     return (
-        (np.int64(row[at]) << 24)
-        | (np.int64(row[at + 1]) << 16)
-        | (np.int64(row[at + 2]) << 8)
-        | np.int64(row[at + 3])
+        (np.int64(row[at]) << 24) | (np.int64(row[at + 1]) << 16) | (np.int64(row[at + 2]) << 8) | np.int64(row[at + 3])
     )
 
 

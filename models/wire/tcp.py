@@ -84,9 +84,10 @@ def set_checksum(row, l4, value):
 @njit(inline="always")
 def has_aligned_timestamps(row, l4):
     """Whether the options are exactly NOP NOP timestamps: the 12 bytes Linux, BSD and Windows send."""
-    return header_bytes(row, l4) == MINIMUM_BYTES + TIMESTAMP_OPTION_BYTES and be32(
-        row, l4 + MINIMUM_BYTES
-    ) == ALIGNED_TIMESTAMPS
+    return (
+        header_bytes(row, l4) == MINIMUM_BYTES + TIMESTAMP_OPTION_BYTES
+        and be32(row, l4 + MINIMUM_BYTES) == ALIGNED_TIMESTAMPS
+    )
 
 
 @njit(inline="always")

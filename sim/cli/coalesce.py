@@ -137,9 +137,7 @@ def _progress(frames: int) -> Iterator[Callable[[int], None] | None]:
         yield lambda done: bars.update(bar, completed=done)
 
 
-def _print(
-    name: str, capture: "Capture", tallies: Sequence["Tally"], notes: Sequence[str], *, to_stderr: bool
-) -> None:
+def _print(name: str, capture: "Capture", tallies: Sequence["Tally"], notes: Sequence[str], *, to_stderr: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 

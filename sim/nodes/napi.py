@@ -173,4 +173,3 @@ class Napi:
                     "close": Why(int(close[k])).label,
                 }
             )
-

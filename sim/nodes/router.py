@@ -54,9 +54,7 @@ class Router:
                 runs.append((k, k + 1, egress))
         return runs
 
-    def _forward(
-        self, packets: FrameTrain, spent: np.ndarray, began_ps: int, core: Core, egress: Egress | None
-    ) -> int:
+    def _forward(self, packets: FrameTrain, spent: np.ndarray, began_ps: int, core: Core, egress: Egress | None) -> int:
         n = len(packets)
         per_packet = np.full(n, core.cost(Kind.FWD, n) // n, np.int64)
         if egress is None:

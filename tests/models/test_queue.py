@@ -39,10 +39,7 @@ def test_against_single_frames_however_cut(frames, limit, cut):
     arrivals = np.cumsum([gap * 16_800 for gap, _ in frames])
     sizes = np.array([size for _, size in frames])
     queue, out, meta = fifo(limit), np.empty(len(frames), np.int64), frames_of(arrivals, sizes)
-    drops = sum(
-        serve(queue, RATE_BPS, meta[k : k + cut], out[k : k + cut])
-        for k in range(0, len(frames), cut)
-    )
+    drops = sum(serve(queue, RATE_BPS, meta[k : k + cut], out[k : k + cut]) for k in range(0, len(frames), cut))
     assert out.tolist() == slow(arrivals.tolist(), sizes.tolist(), limit)
     assert queue.state[ACCEPTED] + drops == len(frames)
 

@@ -113,5 +113,3 @@ def test_a_device_is_written_to_and_stays(tmp_path):
     assert writer.frames == 3
     with pytest.raises(OSError, match="No such file"):
         CaptureWriter(tmp_path / "missing" / "x.pcap")
-
-

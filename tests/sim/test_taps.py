@@ -55,5 +55,3 @@ def test_tshark_finds_nothing_wrong(taps):
         command = ["tshark", "-r", path, *options, "-Y", wrong]
         found = subprocess.run(command, capture_output=True, text=True, check=True)
         assert found.stdout == ""
-
-

@@ -21,8 +21,21 @@ S = 10**12
 class Channel:
     """A toy world: `delay_ps` each way, faults by chance until `faults_left` is used up, readers that take all."""
 
-    def __init__(self, config_a, config_b, *, delay_ps=MS, loss=0.0, reorder=0.0, duplicate=0.0, cut=False, seed=0,
-                 faults=200, rate_bps=0, read_delay_ps=0):
+    def __init__(
+        self,
+        config_a,
+        config_b,
+        *,
+        delay_ps=MS,
+        loss=0.0,
+        reorder=0.0,
+        duplicate=0.0,
+        cut=False,
+        seed=0,
+        faults=200,
+        rate_bps=0,
+        read_delay_ps=0,
+    ):
         self.ends = [Connection(config_a, active=True), Connection(config_b, active=False)]
         self.delay_ps, self.loss, self.reorder, self.duplicate, self.cut = delay_ps, loss, reorder, duplicate, cut
         self.random = Random(seed)
@@ -120,9 +133,17 @@ def wire_segments(packet: Segment) -> list[Segment]:
     for offset in range(0, packet.payload_bytes, packet.gso_bytes):
         size = min(packet.gso_bytes, packet.payload_bytes - offset)
         last = offset + size == packet.payload_bytes
-        parts.append(replace(packet, seq=(packet.seq + offset) & 0xFFFFFFFF, payload_bytes=size, gso_bytes=0,
-                             payload_start=packet.payload_start + offset, gso_segments=1,
-                             flags=packet.flags if last else packet.flags & ~(PSH | 1)))
+        parts.append(
+            replace(
+                packet,
+                seq=(packet.seq + offset) & 0xFFFFFFFF,
+                payload_bytes=size,
+                gso_bytes=0,
+                payload_start=packet.payload_start + offset,
+                gso_segments=1,
+                flags=packet.flags if last else packet.flags & ~(PSH | 1),
+            )
+        )
     return parts
 
 

@@ -20,8 +20,8 @@ from models.wire.dissect import dissect
 
 MACS = bytes(range(12))
 # RFC 1071-checkable TCP segment: 10.0.0.1:1 -> 10.0.0.2:2, one payload byte
-IPV4 = bytes.fromhex("450000290001400040060000" "0a000001" "0a000002")
-TCP = bytes.fromhex("00010002" "00000001" "00000002" "5010ffff" "00000000")
+IPV4 = bytes.fromhex("4500002900014000400600000a0000010a000002")
+TCP = bytes.fromhex("0001000200000001000000025010ffff00000000")
 
 
 def row_of(frame: bytes, original: int | None = None) -> tuple[np.ndarray, np.ndarray]:
