@@ -57,19 +57,33 @@ def for_capture(captured: NDArray[np.uint8]) -> Payloads:
 
 
 @njit
+def octets_sum(octets, start, stop):
+    """Sum of the big-endian 16-bit words in bytes [start, stop), an odd last byte padded with zero.
+
+    Partly folded: congruent to the sum modulo 0xFFFF, and 0 only if that is. For long stretches: it reads two bytes at
+    once in the byte order of the machine, which is little endian wherever numba runs (RFC 1071 section 2 (B))."""
+    if start >= stop:
+        return np.int64(0)
+    even = start + (start & 1)
+    half = octets[even : stop - (stop - even & 1)].view(np.uint16)
+    total = np.int64(0)
+    for k in range(len(half)):
+        total += np.int64(half[k])
+    if stop - even & 1:
+        total += np.int64(octets[stop - 1])
+    if start & 1:  # the words straddle those that were read: what was summed is swapped as it stands
+        return total + (np.int64(octets[start]) << 8)
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return (total & 0xFF) << 8 | total >> 8
+
+
+@njit
 def payload_sum(payloads, source, start, n_bytes):
     """Sum of the big-endian 16-bit words of a stretch, an odd last byte padded with zero; not folded."""
     high = low = np.int64(0)
     if source == CAPTURED:
-        captured = payloads.captured
-        stop = min(start + n_bytes, len(captured))
-        pairs = max(0, (stop - start) // 2)
-        part = captured[start : start + 2 * pairs]  # from 0, so that the compiler can do many at once
-        for k in range(pairs):
-            low += (np.int64(part[2 * k]) << 8) | np.int64(part[2 * k + 1])
-        if start + 2 * pairs < stop:
-            low += np.int64(captured[stop - 1]) << 8
-        return low
+        return octets_sum(payloads.captured, start, min(start + n_bytes, len(payloads.captured)))
     prefix = payloads.prefix
     begin = (start + source * _STREAM_STEP_BYTES) % PERIOD_BYTES
     whole, rest = divmod(n_bytes, PERIOD_BYTES)
@@ -89,12 +103,21 @@ def payload_sum(payloads, source, start, n_bytes):
 
 
 @njit
+def copy_octets(octets, start, n_bytes, out, at):
+    """Copy a stretch of `octets` uint8[...], another array than `out`, into `out` from byte `at` on."""
+    source, target = octets[start : start + n_bytes], out[at : at + n_bytes]
+    for k in range(len(source)):  # from 0, so that the compiler makes it a block copy
+        target[k] = source[k]
+
+
+@njit
 def copy_payload(payloads, source, start, n_bytes, out, at):
     """Write a stretch into `out` uint8[...] from byte `at`; bytes a capture does not hold become zero."""
     if source == CAPTURED:
         have = max(0, min(n_bytes, len(payloads.captured) - start))
-        out[at : at + have] = payloads.captured[start : start + have]
-        out[at + have : at + n_bytes] = 0
+        copy_octets(payloads.captured, start, have, out, at)
+        for k in range(have, n_bytes):
+            out[at + k] = 0
         return
     place = (start + source * _STREAM_STEP_BYTES) % PERIOD_BYTES
     for k in range(n_bytes):

@@ -1,6 +1,6 @@
-"""Captures in: a pcap or pcapng file as trains whose payload stays in the file.
+"""Captures in: a pcap or pcapng file as trains whose payload stays where it was read.
 
-Leaves out: link types other than Ethernet; frames of a cooked or raw capture would get an Ethernet header here.
+A frame keeps the link header it was captured with, Ethernet or another: what engines look at starts behind it.
 
 The times of a train never go back, those of a capture may: `Chunk.stamps_ps` has them as captured, the train has the
 latest so far. Where the snap length cut only padding, what is cut is forgotten: such a frame counts as shorter than it
@@ -9,9 +9,10 @@ was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,9 @@ from models.train import (
     TAIL_BYTES,
     FrameTrain,
 )
-from models.wire.dissect import dissect
+from models.wire.dissect import dissect_link
 from sim import capture_records
+from sim.capture_bytes import Bytes, Holder
 from sim.capture_records import CaptureError, CaptureFile
 
 __all__ = ["Capture", "CaptureError", "Chunk"]
@@ -48,38 +50,54 @@ class Chunk:
 
 
 class Capture:
-    """A capture file as trains. `frames`: how many there are; `payloads`: their bytes."""
+    """A capture file as trains; a context manager."""
 
     def __init__(self, file: CaptureFile):
-        self._file = file
-        self.frames = file.frames
-        self.base_seconds = file.base_seconds
+        self.file = file
         self.payloads: Payloads = for_capture(file.data)
 
     @staticmethod
     def open(path: Path | str) -> Capture:
-        """Checks every record of the file first, so no frame is seen of a broken one. CaptureError, OSError."""
+        """`-` is standard input. CaptureError, OSError."""
         return Capture(CaptureFile.open(path))
 
-    def chunks(self) -> Iterator[Chunk]:
-        """All frames in file order, RECORDS_AT_ONCE at a time. `frame_id` is the number in the file, from 0.
+    def __enter__(self) -> Capture:
+        return self
 
-        Checksums are CSUM_NONE: what the card said, a capture does not tell."""
-        seen, latest_ps, done = 0, -(1 << 62), 0
-        for records in self._file.records():
-            train = _frames(self._file.data, records)
-            stamps_ps = self._file.stamps_ps(records)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.file.__exit__(kind, error, trace)
+
+    @property
+    def base_seconds(self) -> int:
+        """The second since 1970 that is time 0 of the trains; known with the first of them."""
+        return self.file.base_seconds or 0
+
+    @property
+    def link_type(self) -> int:
+        """Of all its frames; known with the first of them."""
+        return self.file.link_type
+
+    def chunks(self, holders: Sequence[Holder] = ()) -> Iterator[Chunk]:
+        """All frames in file order, at most RECORDS_AT_ONCE at a time. `frame_id` is the number in the file, from 0.
+
+        Checksums are CSUM_NONE: what the card said, a capture does not tell. `payloads` has the bytes of this chunk
+        until the next is asked for; what `holders` still hold is then moved for them. CaptureError, OSError."""
+        seen, latest_ps = 0, -(1 << 62)
+        for records in self.file.records(holders):
+            data = self.file.data
+            self.payloads = for_capture(data)
+            train = _frames(data, records)
+            stamps_ps = self.file.stamps_ps(records)
             train.time_ps[:] = np.maximum(np.maximum.accumulate(stamps_ps), latest_ps)
             latest_ps = int(train.time_ps[-1])
             train.meta[:, FRAME_ID] = np.arange(seen, seen + len(train))
             seen += len(train)
             yield Chunk(train, stamps_ps)
-            start = int(records[-1, capture_records.START])
-            self._file.forget(done, start)
-            done = start
 
 
-def _frames(data: NDArray[np.uint8], records: Ints) -> FrameTrain:
+def _frames(data: Bytes, records: Ints) -> FrameTrain:
     meta = np.zeros((len(records), len(COLUMNS)), np.int64)
     widest = _describe(data, records, meta)
     head = np.zeros((len(records), max(HEAD_WIDTH, -(-widest // 8) * 8)), np.uint8)
@@ -88,14 +106,17 @@ def _frames(data: NDArray[np.uint8], records: Ints) -> FrameTrain:
 
 
 @njit
-def _describe(data: NDArray[np.uint8], records: Ints, meta: Ints) -> int:
+def _describe(data: Bytes, records: Ints, meta: Ints) -> int:
     """Fill `meta` row by row; returns the length of the longest header."""
     widest = 0
     for i in range(len(records)):
         start = records[i, capture_records.START]
         captured = records[i, capture_records.CAPTURED]
         cells = meta[i]
-        dissect(data[start : start + captured], captured, records[i, capture_records.ORIGINAL], cells)
+        octets = data[start : start + captured]
+        dissect_link(
+            records[i, capture_records.LINK_TYPE], octets, captured, records[i, capture_records.ORIGINAL], cells
+        )
         if cells[MISSING_BYTES] == 0 and cells[TAIL_BYTES] > 0:
             cells[TAIL_BYTES] -= records[i, capture_records.ORIGINAL] - captured
         cells[SOURCE] = CAPTURED
@@ -105,7 +126,7 @@ def _describe(data: NDArray[np.uint8], records: Ints, meta: Ints) -> int:
 
 
 @njit
-def _copy_heads(data: NDArray[np.uint8], records: Ints, meta: Ints, head: NDArray[np.uint8]) -> None:
+def _copy_heads(data: Bytes, records: Ints, meta: Ints, head: Bytes) -> None:
     for i in range(len(records)):
         start = records[i, capture_records.START]
         for k in range(meta[i, HEAD_BYTES]):

@@ -6,20 +6,17 @@ Leaves out: pcapng options but for the times; the modified pcap of 1999 with its
 `FURTHEST_SECONDS` from the first are moved there, so that they fit in 64 bits of picoseconds.
 Sources: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng, https://www.tcpdump.org/linktypes.html.
 
-A file is looked through once, whole, before its first record is handed out: what is wrong with it is said before
-anybody has written anything. The kernels walk records; what is rare (headers, interfaces, errors) is plain Python.
+A file is read once, a window at a time, so that a pipe works like a file and memory does not grow with it. The kernels
+walk records; what is rare (headers, interfaces, errors) is plain Python.
 """
 
 from __future__ import annotations
 
-import gzip
+import contextlib
 import io
-import mmap
-import sys
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
@@ -27,14 +24,15 @@ from numpy.typing import NDArray
 
 from models.compiled import njit
 from models.units import PS_PER_NS, PS_PER_S, PS_PER_US
+from models.wire import link
 from models.wire.octets import be16, be32
+from sim.capture_bytes import Bytes, GzipError, Holder, Window
 
 Order = Literal["big", "little"]
-Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
 RECORD_COLUMNS = (
-    "start",  # where the frame's bytes begin in the file
+    "start",  # where the frame's bytes begin in the window
     "captured",  # how many of them there are
     "original",  # how long the frame was; at least `captured`
     "seconds",  # since 1970; UNTIMED before the first time in a file whose blocks carry none
@@ -44,8 +42,7 @@ RECORD_COLUMNS = (
 START, CAPTURED, ORIGINAL, SECONDS, FRACTION_PS, LINK_TYPE = range(len(RECORD_COLUMNS))
 UNTIMED = -(1 << 62)
 
-ETHERNET = 1
-LINK_TYPES = {
+LINK_NAMES = {
     0: "BSD loopback",
     1: "Ethernet",
     101: "raw IP",
@@ -65,7 +62,6 @@ PCAP_MAGIC: dict[bytes, tuple[Order, int]] = {  # first four bytes: (byte order,
     b"\xa1\xb2\x3c\x4d": ("big", PS_PER_NS),
     b"\x4d\x3c\xb2\xa1": ("little", PS_PER_NS),
 }
-GZIP_MAGIC = b"\x1f\x8b"
 WANTED = "the first bytes of a pcap, pcapng or gzip file"
 
 SECTION_HEADER, INTERFACE, OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
@@ -78,7 +74,8 @@ BINARY_DIGITS = 43  # finer powers of two are below a picosecond
 
 FURTHEST_SECONDS = 9_000_000  # 104 days
 LAST_SECOND = 1 << 40  # what a broken header may claim and still be computed with
-RECORDS_AT_ONCE = 16_384
+RECORDS_AT_ONCE = 4_096
+LONGEST_BYTES = 1 << 24  # of a record or block; Wireshark refuses longer ones too
 
 FULL, NO_HEADER, CUT_SHORT, WRONG_LENGTH, NO_INTERFACE, LONGER_THAN_BLOCK, IN_PYTHON = range(7)  # why a kernel stopped
 
@@ -91,7 +88,7 @@ class CaptureError(Exception):
 
 
 def link_name(link_type: int) -> str:
-    return f"link type {link_type} ({LINK_TYPES.get(link_type, 'unknown')})"
+    return f"link type {link_type} ({LINK_NAMES.get(link_type, 'unknown')})"
 
 
 @njit(inline="always")
@@ -209,133 +206,171 @@ def pcapng_records(
     return count, FULL, at, 0
 
 
-@dataclass(slots=True)
 class CaptureFile:
-    """An opened capture: its bytes, how many frames are in it, and `base_seconds`, the second (since 1970) of the
-    first time stamp."""
+    """An opened capture, a context manager. `frames`: how many were read so far; `base_seconds`: the second (since
+    1970) of the first time stamp, None before it was read; `link_type`: of all frames, known with the first. `data`:
+    where the records handed out last point into."""
 
-    name: str
-    data: Bytes
-    mapped: mmap.mmap | None = None
-    frames: int = 0
-    base_seconds: int = 0
+    def __init__(self, name: str, window: Window) -> None:
+        self.name = name
+        self.frames = 0
+        self.base_seconds: int | None = None
+        self.link_type = link.ETHERNET
+        self._window = window
+        self._holders: Sequence[Holder] = ()
 
     @staticmethod
     def open(path: Path | str) -> CaptureFile:
-        """Map the file (`-` is standard input), unpack gzip, look through all records. CaptureError, OSError."""
-        if str(path) == "-":
-            return CaptureFile.of("standard input", sys.stdin.buffer.read())
-        with Path(path).open("rb") as file:
-            try:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except (ValueError, OSError):  # empty, or a pipe
-                return CaptureFile.of(str(path), file.read())
-        return CaptureFile.of(str(path), mapped)
+        """The capture at `path`; `-` is standard input. CaptureError, OSError."""
+        name = "standard input" if str(path) == "-" else str(path)
+        with _naming(name):
+            return CaptureFile(name, Window.open(path))
 
     @staticmethod
-    def of(name: str, content: bytes | bytearray | mmap.mmap) -> CaptureFile:
+    def of(name: str, content: bytes) -> CaptureFile:
         """The capture whose bytes are `content`. CaptureError."""
-        capture = CaptureFile(name, np.frombuffer(content, np.uint8) if len(content) else np.zeros(0, np.uint8))
-        if isinstance(content, mmap.mmap):
-            capture.mapped = content
-        if capture.data[:2].tobytes() == GZIP_MAGIC:
-            capture = CaptureFile(name, np.frombuffer(capture._gunzipped(), np.uint8))
-        capture._look_through()
-        return capture
+        with _naming(name):
+            return CaptureFile(name, Window(io.BytesIO(content)))
 
-    def records(self) -> Iterator[Ints]:
-        """int64[n, len(RECORD_COLUMNS)] in file order, at most RECORDS_AT_ONCE rows each. CaptureError."""
-        if len(self.data) == 0:
-            raise self._error(0, "nothing", WANTED)
-        magic = self.data[:4].tobytes()
-        if magic == SECTION_MAGIC:
-            return self._pcapng()
-        if magic in PCAP_MAGIC:
-            return self._pcap(*PCAP_MAGIC[magic])
-        raise self._error(0, magic.hex(" "), WANTED)
+    def __enter__(self) -> CaptureFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._window.close()
+
+    @property
+    def data(self) -> Bytes:
+        return self._window.data[: self._window.size]
+
+    @property
+    def taken(self) -> int:
+        """Bytes of the file read so far."""
+        return self._window.taken
+
+    @property
+    def total(self) -> int:
+        """How many bytes the file has, 0 if nobody knows."""
+        return self._window.total
+
+    def records(self, holders: Sequence[Holder] = ()) -> Iterator[Ints]:
+        """int64[n, len(RECORD_COLUMNS)] in file order, at most RECORDS_AT_ONCE rows each. CaptureError, OSError.
+
+        They are good until the next are asked for; payload that `holders` still point to is then moved for them."""
+        self._holders = holders
+        with _naming(self.name):
+            while self._window.size < 4 and not self._window.ended:
+                self._window.refill(0)
+            magic = self.data[:4].tobytes()
+            if not magic:
+                raise self._error(0, "nothing", WANTED)
+            if magic != SECTION_MAGIC and magic not in PCAP_MAGIC:
+                raise self._error(0, magic.hex(" "), WANTED)
+            for records in self._pcapng() if magic == SECTION_MAGIC else self._pcap(*PCAP_MAGIC[magic]):
+                self._check_links(records)
+                self.frames += len(records)
+                yield records
 
     def stamps_ps(self, records: Ints) -> Ints:
         """Time of each record since `base_seconds` [ps]; may go backwards."""
-        seconds = np.where(records[:, SECONDS] == UNTIMED, self.base_seconds, records[:, SECONDS])
-        after = np.clip(seconds - self.base_seconds, -FURTHEST_SECONDS, FURTHEST_SECONDS)
-        return after * PS_PER_S + records[:, FRACTION_PS]
+        seconds = records[:, SECONDS]
+        if self.base_seconds is None and (seconds != UNTIMED).any():
+            self.base_seconds = int(seconds[seconds != UNTIMED][0])
+        after = np.where(seconds == UNTIMED, 0, seconds - (self.base_seconds or 0))
+        return np.clip(after, -FURTHEST_SECONDS, FURTHEST_SECONDS) * PS_PER_S + records[:, FRACTION_PS]
 
-    def forget(self, start: int, stop: int) -> None:
-        """Let go of mapped pages in bytes [start, stop): they are read again when needed. Keeps memory flat."""
-        if self.mapped is None or not hasattr(mmap, "MADV_DONTNEED"):
-            return
-        first, last = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, stop // mmap.PAGESIZE * mmap.PAGESIZE
-        if last > first:
-            self.mapped.madvise(mmap.MADV_DONTNEED, first, last - first)
-
-    def _look_through(self) -> None:
-        timed = False
-        done = 0
-        for records in self.records():
-            self.frames += len(records)
-            other = np.flatnonzero(records[:, LINK_TYPE] != ETHERNET)
-            if len(other):
-                row = records[other[0]]
-                raise self._error(int(row[START]), f"a frame of {link_name(int(row[LINK_TYPE]))}", link_name(ETHERNET))
-            known = records[records[:, SECONDS] != UNTIMED, SECONDS]
-            if not timed and len(known):
-                timed, self.base_seconds = True, int(known[0])
-            self.forget(done, int(records[-1, START]))
-            done = int(records[-1, START])
+    def _check_links(self, records: Ints) -> None:
+        types = records[:, LINK_TYPE]
+        if not self.frames:
+            self.link_type = int(types[0])
+        wanted = link_name(self.link_type) + ", as the frames before"
+        if self.link_type not in link.KNOWN:
+            wanted = ", ".join(dict.fromkeys(LINK_NAMES[known] for known in link.KNOWN))
+        others = types != self.link_type if self.link_type in link.KNOWN else np.ones(len(types), np.bool_)
+        if others.any():
+            row = records[int(np.argmax(others))]
+            raise self._error(int(row[START]), f"a frame of {link_name(int(row[LINK_TYPE]))}", wanted)
 
     def _pcap(self, order: Order, unit_ps: int) -> Iterator[Ints]:
+        at = self._have(0, PCAP_HEADER_BYTES)
         if len(self.data) < PCAP_HEADER_BYTES:
             raise self._error(0, f"a file of {len(self.data)} bytes", f"a pcap header of {PCAP_HEADER_BYTES} bytes")
-        link_type = self._int(20, 4, order) & 0xFFFF  # the upper bits say whether there is an FCS
-        at, why = PCAP_HEADER_BYTES, FULL
-        while at < len(self.data):
-            records = np.zeros((RECORDS_AT_ONCE, len(RECORD_COLUMNS)), np.int64)
+        link_type = self._int(at + 20, 4, order) & 0xFFFF  # the upper bits say whether there is an FCS
+        at += PCAP_HEADER_BYTES
+        while True:
+            records = np.empty((RECORDS_AT_ONCE, len(RECORD_COLUMNS)), np.int64)
             count, why, at, length = pcap_records(self.data, at, order == "big", unit_ps, link_type, records)
-            if why != FULL:
-                raise self._broken(why, at, length, "record")
-            yield records[:count]
+            if count:
+                yield records[:count]
+            if why == FULL and at < self._window.size:
+                continue
+            if self._window.ended and at == self._window.size:
+                return
+            at = self._go_on(why, at, length, "record")
 
     def _pcapng(self) -> Iterator[Ints]:
         at = 0
         order: Order = "big"
         interfaces: list[list[int]] = []
         last = np.array([UNTIMED, 0], np.int64)
-        while at < len(self.data):
+        while True:
             table = np.array(interfaces, np.int64).reshape(-1, len(INTERFACE_COLUMNS))
-            records = np.zeros((RECORDS_AT_ONCE, len(RECORD_COLUMNS)), np.int64)
+            records = np.empty((RECORDS_AT_ONCE, len(RECORD_COLUMNS)), np.int64)
             count, why, at, length = pcapng_records(self.data, at, order == "big", table, last, records)
-            if why not in (FULL, IN_PYTHON):
-                raise self._broken(why, at, length, "block")
             if count:
                 yield records[:count]
             if why == IN_PYTHON:
-                if self.data[at : at + 4].tobytes() == SECTION_MAGIC:
-                    order, interfaces = self._section(at), []
-                    at += self._block_bytes(at, order)
+                at = self._have(at, BLOCK_OVERHEAD_BYTES)
+                is_section = self.data[at : at + 4].tobytes() == SECTION_MAGIC
+                if is_section:
+                    order, interfaces = self._order(at), []
+                at, length = self._block(at, order)
+                if is_section:
+                    self._check_version(at, order)
                 else:
-                    length = self._block_bytes(at, order)
                     interfaces.append(self._interface(at, length, order))
-                    at += length
+                at += length
+                continue
+            if why == FULL and at < self._window.size:
+                continue
+            if self._window.ended and at == self._window.size:
+                return
+            at = self._go_on(why, at, length, "block")
 
-    def _section(self, at: int) -> Order:
+    def _go_on(self, why: int, at: int, length: int, what: str) -> int:
+        """Read more of the file and return where what was at `at` is now; CaptureError if that does not help."""
+        if why not in (FULL, NO_HEADER, CUT_SHORT) or length > LONGEST_BYTES or self._window.ended:
+            raise self._broken(why, at, length, what)
+        return self._window.refill(at, self._holders)
+
+    def _have(self, at: int, n_bytes: int) -> int:
+        """Read until `n_bytes` from `at` on are there or the file ends; where they are."""
+        while self._window.size - at < n_bytes and not self._window.ended:
+            at = self._window.refill(at, self._holders)
+        return at
+
+    def _order(self, at: int) -> Order:
         magic = self.data[at + 8 : at + 12].tobytes()
         if magic not in BYTE_ORDER_MAGIC:
             raise self._error(at + 8, magic.hex(" ") or "the end of the file", "the byte order of a pcapng section")
-        order = BYTE_ORDER_MAGIC[magic]
-        if at + 16 <= len(self.data) and (major := self._int(at + 12, 2, order)) != 1:
-            raise self._error(at + 12, f"pcapng version {major}", "version 1")
-        return order
+        return BYTE_ORDER_MAGIC[magic]
 
-    def _block_bytes(self, at: int, order: Order) -> int:
-        """Length of the section header or interface block at byte `at`, checked."""
+    def _check_version(self, at: int, order: Order) -> None:
+        if (major := self._int(at + 12, 2, order)) != 1:
+            raise self._error(at + 12, f"pcapng version {major}", "version 1")
+
+    def _block(self, at: int, order: Order) -> tuple[int, int]:
+        """Where the section header or interface block at byte `at` is now, whole, and its length, checked."""
         length = self._int(at + 4, 4, order)
-        if length < 20 or length % 4:
+        if length < 20 or length % 4 or length > LONGEST_BYTES:
             raise self._broken(WRONG_LENGTH, at, length, "block")
-        if at + length > len(self.data):
+        at = self._have(at, length)
+        if at + length > self._window.size:
             raise self._broken(CUT_SHORT, at, length, "block")
         if self._int(at + length - 4, 4, order) != length:
             raise self._broken(WRONG_LENGTH, at, length, "block")
-        return length
+        return at, length
 
     def _interface(self, at: int, length: int, order: Order) -> list[int]:
         binary, digits, offset = 0, 6, 0
@@ -357,24 +392,13 @@ class CaptureFile:
     def _int(self, at: int, size: int, order: Order) -> int:
         return int.from_bytes(self.data[at : at + size].tobytes(), order)
 
-    def _gunzipped(self) -> bytearray:
-        unpacked = bytearray()
-        try:
-            with gzip.open(io.BytesIO(self.data.data)) as stream:
-                while piece := stream.read(1 << 20):
-                    unpacked += piece
-        except EOFError:
-            raise self._error(len(self.data), "the end of the file", "the rest of the gzip data") from None
-        except (OSError, zlib.error) as error:
-            raise self._error(0, f"gzip data that does not unpack ({error})", "a whole gzip file") from None
-        return unpacked
-
     def _broken(self, why: int, at: int, length: int, what: str) -> CaptureError:
-        left = len(self.data) - at
+        left = self._window.size - at
         if why == NO_HEADER:
             return self._error(at, f"{left} bytes", f"a whole {what} or the end of the file")
         if why == CUT_SHORT:
-            return self._error(at, f"a {what} of {length} bytes", f"at most the {left} that are left in the file")
+            most = f"at most the {left} that are left in the file" if self._window.ended else f"at most {LONGEST_BYTES}"
+            return self._error(at, f"a {what} of {length} bytes", most)
         if why == NO_INTERFACE:
             return self._error(at, f"a frame of interface {length}", "an interface described before its frames")
         if why == LONGER_THAN_BLOCK:
@@ -382,4 +406,13 @@ class CaptureFile:
         return self._error(at, f"a {what} length of {length}", "a multiple of 4 that fits and is the same at both ends")
 
     def _error(self, at: int, found: str, wanted: str) -> CaptureError:
-        return CaptureError(f"{self.name}: at byte {at}: found {found}, wanted {wanted}")
+        return CaptureError(f"{self.name}: at byte {at + self._window.offset}: found {found}, wanted {wanted}")
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """What is wrong with packed data, with the name of the file before it."""
+    try:
+        yield
+    except GzipError as error:
+        raise CaptureError(f"{name}: {error}") from None

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import njit
-from models.payload import Payloads, copy_payload
+from models.payload import Payloads, copy_octets, copy_payload, octets_sum
 from models.train import (
     ABSENT,
     CAPTURED,
@@ -49,10 +49,10 @@ from models.train import (
     FrameTrain,
 )
 from models.units import PS_PER_NS, PS_PER_S
-from models.wire import checksum, ethernet, innermost, tcp, udp, vlan
+from models.wire import checksum, ethernet, innermost, link, tcp, udp, vlan
 from models.wire.octets import put16
 
-MAGIC_NANOSECONDS, VERSION, SNAP_BYTES, LINK_TYPE = 0xA1B23C4D, (2, 4), 0x40000, 1  # snap length: libpcap's largest
+MAGIC_NANOSECONDS, VERSION, SNAP_BYTES = 0xA1B23C4D, (2, 4), 0x40000  # snap length: libpcap's largest
 RECORD_BYTES = 16
 BUFFER_BYTES = 1 << 20
 TCI_MASK = 0xFFFF
@@ -96,8 +96,7 @@ def _encode(
         _put_little32(out, at + 12, original)
         at += RECORD_BYTES
         frame = at + tag_bytes  # where byte 0 of `head` would be, had no tag been put in front of its EtherType
-        for k in range(head_bytes):
-            out[frame + k] = head[i, k]
+        copy_octets(head[i], 0, head_bytes, out, frame)
         if tag_bytes:
             for k in range(ethernet.ETHERTYPE):
                 out[at + k] = head[i, k]
@@ -115,7 +114,8 @@ def _encode(
         if cells[PIECE_COUNT] == 1 and cells[SOURCE] == CAPTURED:  # padding need not be zeros
             copy_payload(payloads, CAPTURED, cells[START] + cells[PAYLOAD_BYTES], tail, out, body + payload)
         else:
-            out[body + payload : body + payload + tail] = 0
+            for k in range(tail):
+                out[body + payload + k] = 0
         _checksums(payloads, pieces, head[i], cells, out[frame : body + payload], wrong)
         at += captured
     return len(meta), at
@@ -147,7 +147,7 @@ def _checksums(payloads: Payloads, pieces: Ints, row: Bytes, cells: Ints, packet
 @njit
 def _segment_sum(packet: Bytes, l3: int, l4: int, protocol: int) -> int:
     """Sum over pseudo-header and `packet` from `l4` to its end; not folded."""
-    total: int = checksum.pseudo(packet, l3, protocol, len(packet) - l4) + checksum.words(packet, l4, len(packet))
+    total: int = checksum.pseudo(packet, l3, protocol, len(packet) - l4) + octets_sum(packet, l4, len(packet))
     return total
 
 
@@ -162,12 +162,16 @@ def _segment_is_right(packet: Bytes, l3: int, l4: int, protocol: int) -> bool:
 class CaptureWriter:
     """Writes frames to a capture file; as a context manager it keeps the file only if no exception passes through.
 
-    `wrong_ipv4`, `wrong_transport`: how many headers and segments were written with a checksum that does not verify."""
+    `base_seconds` since 1970 is the time 0 of the trains, `link_type` what their heads start with; to be set before the
+    first of them. `wrong_ipv4`, `wrong_transport`: how many headers and
+    segments were written with a checksum that does not verify."""
 
-    def __init__(self, path: Path | str, *, base_seconds: int = 0) -> None:
-        """`base_seconds` since 1970 is the time 0 of the trains. OSError when the file cannot be made."""
+    def __init__(self, path: Path | str) -> None:
+        """OSError when the file cannot be made."""
         self.frames = 0
-        self._base_seconds = base_seconds
+        self.base_seconds = 0
+        self.link_type = link.ETHERNET
+        self._begun = False
         self._wrong = np.zeros(2, np.int64)
         self._buffer = np.zeros(BUFFER_BYTES, np.uint8)
         self._path = Path(path)
@@ -182,9 +186,6 @@ class CaptureWriter:
             number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
             self._temporary, self._path = Path(name), target
             self._file = os.fdopen(number, "wb")
-        version, sub_version = VERSION
-        header = np.array([MAGIC_NANOSECONDS, sub_version << 16 | version, 0, 0, SNAP_BYTES, LINK_TYPE], "<u4")
-        self._file.write(header.tobytes())
 
     @property
     def wrong_ipv4(self) -> int:
@@ -196,10 +197,11 @@ class CaptureWriter:
 
     def write(self, train: FrameTrain, payloads: Payloads) -> None:
         """Append all frames of `train`, in its order. OSError."""
+        self._begin()
         row = 0
         while row < len(train):
             row, used = _encode(
-                train.meta, train.head, train.pieces, payloads, self._base_seconds, row, self._buffer, self._wrong
+                train.meta, train.head, train.pieces, payloads, self.base_seconds, row, self._buffer, self._wrong
             )
             if used:
                 self._file.write(self._buffer[:used].data)
@@ -210,6 +212,7 @@ class CaptureWriter:
     def close(self) -> None:
         """Finish the file and give it its name. OSError; then nothing is left of it."""
         try:
+            self._begin()
             self._file.close()
             if self._temporary is not None:
                 self._temporary.chmod(0o666 & ~_umask())
@@ -218,6 +221,14 @@ class CaptureWriter:
             self.abandon()
             raise
         self._temporary = None
+
+    def _begin(self) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        version, sub_version = VERSION
+        header = np.array([MAGIC_NANOSECONDS, sub_version << 16 | version, 0, 0, SNAP_BYTES, self.link_type], "<u4")
+        self._file.write(header.tobytes())
 
     def abandon(self) -> None:
         """Leave no trace of the file, or of one that was to be replaced."""

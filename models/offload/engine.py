@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.offload import flow_table, gro, lro_driver, lro_hardware
+from models.offload import flow_table, gro, lro_driver, lro_hardware, moving
 from models.offload.held import (
     AUDIT,
     BOOK_WORDS,
@@ -143,8 +143,8 @@ class Engine:
         )
         self._out = _scratch(0, 0, HEAD_WIDTH)
 
-    def receive(self, train: FrameTrain, payloads: Payloads, *, jiffy: int = 0) -> Outcome:
-        """Take a train in, during jiffy `jiffy`."""
+    def receive(self, train: FrameTrain, payloads: Payloads, *, jiffy: int = 0, polls: Ints = _NONE) -> Outcome:
+        """Take a train in, during jiffy `jiffy`; a poll ends, and flushes, before each of the rows `polls` (rising)."""
         n = len(train)
         meta, head = train.meta, train.head
         if not meta.flags.c_contiguous:
@@ -155,7 +155,7 @@ class Engine:
         self._setup[JIFFY] = jiffy
         verdict = np.empty((2, n), np.int64)
         flow_table.receive(
-            self._setup, self._book, verdict, meta, head, train.pieces, *self._held, *self._out, *payloads
+            self._setup, self._book, verdict, meta, head, train.pieces, polls, *self._held, *self._out, *payloads
         )
         return self._outcome(verdict)
 
@@ -179,6 +179,13 @@ class Engine:
     @property
     def held_payload_bytes(self) -> int:
         return int(self._book[HELD_PAYLOAD_BYTES])
+
+    def move_held(self, old: Bytes, new: Bytes, at: int) -> int:
+        """Copy the captured payload that is held from `old` to `new` from byte `at` on; the place behind it.
+
+        For a reader that lets go of `old`, of which it handed out `Payloads`."""
+        held = self._held
+        return int(moving.move_held(held.cells, held.state, held.order, held.pieces, old, new, at))
 
     @property
     def frames_checked(self) -> int:

@@ -40,6 +40,7 @@ def receive(
     meta,
     head,
     pieces,
+    polls,
     held_cells,
     held_head,
     state,
@@ -56,18 +57,22 @@ def receive(
     pattern,
     prefix,
 ):
-    """Take a train in; `out` and `verdict` int64[2, n] say what became of it.
+    """Take a train in, in which a poll ends before each of the rows `polls` int64[m]; `out` and `verdict` int64[2, n]
+    say what became of it.
 
     Held, Delivered and Payloads come as their arrays: as tuples they cost 2 us a call."""
     held = Held(held_cells, held_head, state, order, held_pieces, members, member_head)
     out = Delivered(out_cells, out_head, out_pieces, marks, scratch)
     payloads = Payloads(captured, pattern, prefix)
     book[OUT_PACKETS] = book[OUT_PIECES] = 0
+    poll = 0
     for i in range(len(meta)):
         cells, row = meta[i], head[i]
+        if poll < len(polls) and polls[poll] == i:
+            deliver_all(setup, held, book[LAST_TIME_PS], Why.POLL_END, False, payloads, out, book)
+            poll += 1
         verdict[FATE, i], verdict[REASON, i] = take(setup, held, i, cells, row, pieces, payloads, out, book)
-    if len(meta):
-        book[LAST_TIME_PS] = meta[len(meta) - 1, TIME_PS]
+        book[LAST_TIME_PS] = cells[TIME_PS]
 
 
 @njit(inline="always")
@@ -142,6 +147,11 @@ def flush(
     out = Delivered(out_cells, out_head, out_pieces, marks, scratch)
     payloads = Payloads(captured, pattern, prefix)
     book[OUT_PACKETS] = book[OUT_PIECES] = 0
+    deliver_all(setup, held, time_ps, why, only_older, payloads, out, book)
+
+
+@njit
+def deliver_all(setup, held, time_ps, why, only_older, payloads, out, book):
     for bucket in range(setup[BUCKETS]):
         while held.order[bucket, 0]:
             if only_older and held.state[held.order[bucket, 1], AGE] == setup[JIFFY]:

@@ -31,7 +31,7 @@ from models.train import (
     PROTOCOL,
     TAIL_BYTES,
 )
-from models.wire import ethernet, geneve, gre, ipv4, ipv6, tcp, udp, vlan, vxlan
+from models.wire import ethernet, geneve, gre, ipv4, ipv6, link, tcp, udp, vlan, vxlan
 
 MAX_HEAD_BYTES = 2048  # a chain of IPv6 extension headers longer than this is not followed
 NOTHING = -2  # in the place of a protocol number: not even a network header
@@ -39,13 +39,20 @@ NOTHING = -2  # in the place of a protocol number: not even a network header
 
 @njit
 def dissect(row, captured, original, cells):
-    """Fill the meta row `cells` from a frame whose first `captured` of `original` bytes are in `row`.
+    """Fill the meta row `cells` from an Ethernet frame whose first `captured` of `original` bytes are in `row`.
 
     Sets the lengths and header places; every other column is the caller's. `cells` is int64[len(COLUMNS)]."""
+    dissect_link(link.ETHERNET, row, captured, original, cells)
+
+
+@njit
+def dissect_link(link_type, row, captured, original, cells):
+    """The same for a frame of any link type in `link.KNOWN`."""
     cells[L3] = cells[L4] = cells[INNER_L3] = cells[INNER_L4] = cells[PROTOCOL] = cells[INNER_PROTOCOL] = ABSENT
     cells[PIECE_COUNT] = cells[GSO_SEGMENTS] = cells[FRAME_COUNT] = 1
     cells[TAIL_BYTES] = 0
-    head, end = _headers(row, captured, original, cells)
+    at, kind = link.behind(link_type, row, captured)
+    head, end = _headers(row, captured, original, at, kind, cells)
     cells[HEAD_BYTES] = head
     cells[PAYLOAD_BYTES] = end - head
     cells[TAIL_BYTES] = original - end
@@ -53,19 +60,17 @@ def dissect(row, captured, original, cells):
 
 
 @njit
-def _headers(row, captured, original, cells):
-    """(header bytes, end of the IP packet in the frame), with the places of the headers set on the way."""
-    if captured < ethernet.HEADER_BYTES:
-        return captured, original
-    at = ethernet.ETHERTYPE
-    kind = ethernet.ethertype(row, at)
-    while vlan.is_tag(kind) and at + 2 + vlan.TAG_BYTES <= captured:
-        at += vlan.TAG_BYTES
-        kind = ethernet.ethertype(row, at)
-    l4, end, protocol = _network(row, captured, original, at + 2, kind)
+def _headers(row, captured, original, l3, kind, cells):
+    """(header bytes, end of the IP packet in the frame), with the places of the headers set on the way.
+
+    `kind` is the EtherType of what starts at `l3`, which may be a tag."""
+    while vlan.is_tag(kind) and l3 + vlan.TAG_BYTES <= captured:
+        l3 += vlan.TAG_BYTES
+        kind = ethernet.ethertype(row, l3 - 2)
+    l4, end, protocol = _network(row, captured, original, l3, kind)
     if protocol == NOTHING:
         return l4, original
-    cells[L3] = at + 2
+    cells[L3] = l3
     have = min(captured, end)
     stop = _transport(row, have, l4, protocol)
     if stop > l4:

@@ -1,14 +1,17 @@
 """`run.py coalesce`: what receive offload makes of a capture, frame by frame, as one poll after the other would see it.
 
-The capture's checksums are verified in software; where the snap length cut a frame, or it is merged already, the card
-is taken to have said that they are right. A capture is known to be readable to its end before anything is written.
+The capture is read once, so it may be a pipe without end. A file that is written gets its name when it is whole; if the
+capture turns out to be broken, there is none.
 """
 
 import argparse
 import contextlib
+import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +19,14 @@ from models.units import parse_time_ps
 
 if TYPE_CHECKING:
     from sim.capture import Capture
-    from sim.coalesce import Tally
+    from sim.capture_write import CaptureWriter
+    from sim.coalesce.card import Address
+    from sim.coalesce.tally import Tally
 
 DEFAULT_ENGINES = "none,gro,lro-driver,merge-everything"
+STANDARD = "-"
+MAC = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2}){5}", re.IGNORECASE)
+QUIET_S = 1.0  # a capture done before that needs no bar
 
 
 class _Refused(Exception):
@@ -32,9 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gap", default="50us", metavar="TIME", help="a longer silence ends a poll (default: 50us)")
     parser.add_argument("--budget", default="64", metavar="N", help="frames that end a poll (default: 64)")
     parser.add_argument("--batch", choices=["all"], help="all: one poll, flushed at the end of the file")
+    parser.add_argument("--to", default="both", metavar="ADDRESS", help="MAC or IP of the receiver (default: both)")
     parser.add_argument("--mtu", default="1500", metavar="BYTES", help="longer is merged already (default: 1500)")
+    parser.add_argument(
+        "--checksum",
+        choices=["card", "verify"],
+        default="verify",
+        help="card: all are right; verify: summed (default)",
+    )
     parser.add_argument("--rx-hash", choices=["none", "toeplitz"], default="toeplitz", help="what the card computes")
     parser.add_argument("--out", metavar="FILE", help="write the packets as a capture; - is standard output")
+    parser.add_argument("--resegment", metavar="FILE", help="write the packets cut again, and compare; - likewise")
     parser.add_argument("--json", metavar="FILE", help="write the counts; - is standard output")
 
 
@@ -50,35 +66,55 @@ def main(args: argparse.Namespace) -> int:
 
 def _coalesce(args: argparse.Namespace) -> None:
     from sim.capture import Capture, CaptureError
-    from sim.capture_write import CaptureWriter
-    from sim.coalesce import NO_LIMIT, Polls, Settings, Tally, known_engines, make, run
+    from sim.coalesce.card import Card, Settings
+    from sim.coalesce.passage import Lane, run
+    from sim.coalesce.polls import NO_LIMIT, Polls
+    from sim.coalesce.resegment import PacketsOut, Resegmented
+    from sim.coalesce.tally import Tally, known_engines, make
 
     names = _engines(args.engine, known_engines())
-    settings = Settings(mtu_bytes=_number("mtu", args.mtu), rx_hash=args.rx_hash == "toeplitz")
+    card = Card(
+        Settings(
+            mtu_bytes=_number("mtu", args.mtu),
+            rx_hash=args.rx_hash == "toeplitz",
+            verifies=args.checksum == "verify",
+            to=_address(args.to),
+        )
+    )
     gap_ps, budget = _time("gap", args.gap), _number("budget", args.budget)
     polls = Polls(gap_ps=NO_LIMIT, budget=NO_LIMIT) if args.batch else Polls(gap_ps=gap_ps, budget=budget)
-    if args.out and len(names) > 1:
-        raise _Refused(f"--out: found {len(names)} engines, wanted one: choose it with --engine {names[-1]}")
-    if args.out == "-" and args.json == "-":
-        raise _Refused("--out and --json: found standard output twice, wanted a file for one of them")
-    if args.json and args.json != "-":
+    to_stdout = [name for name in ("out", "resegment", "json") if getattr(args, name) == STANDARD]
+    if len(to_stdout) > 1:
+        raise _Refused(f"--{to_stdout[0]} and --{to_stdout[1]}: found standard output twice, wanted a file for one")
+    for name in ("out", "resegment"):
+        if getattr(args, name) and len(names) > 1:
+            raise _Refused(f"--{name}: found {len(names)} engines, wanted one: choose it with --engine {names[-1]}")
+    if args.json and args.json != STANDARD:
         _may_write(Path(args.json))
-    with _naming(args.capture, "a capture"):
+    lanes = [Lane(Tally(make(name)), []) for name in names]
+    resegmented = None
+    writer = None
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_naming(args.capture, "a capture"))
         try:
-            capture = Capture.open(args.capture)
+            capture = stack.enter_context(Capture.open(args.capture))
+            if args.out:
+                writer = stack.enter_context(_written(args.out))
+                lanes[0].observers.append(PacketsOut(writer, capture))
+            if args.resegment:
+                resegmented = Resegmented(stack.enter_context(_written(args.resegment)), capture)
+                lanes[0].observers.append(resegmented)
+            with _progress(capture) as progress:
+                run(capture, lanes, polls, card, progress=progress)
         except CaptureError as error:
             raise _Refused(str(error)) from None
-    tallies = [Tally(make(name)) for name in names]
-    with contextlib.ExitStack() as stack, _progress(capture.frames) as progress:
-        writer = None
-        if args.out:
-            stack.enter_context(_naming(args.out, "a file to write"))
-            writer = stack.enter_context(CaptureWriter(args.out, base_seconds=capture.base_seconds))
-        notes = run(capture, tallies, polls, settings, writer=writer, progress=progress)
-    _print(args.capture, capture, tallies, notes, to_stderr="-" in (args.out, args.json))
+    tallies = [lane.tally for lane in lanes]
+    _print(args.capture, capture.file.frames, tallies, card.notes, to_stderr=bool(to_stdout))
     if writer is not None:
         wrong = f"{writer.wrong_ipv4} IPv4 and {writer.wrong_transport} TCP or UDP checksums in it are wrong"
         print(f"{args.out}: {writer.frames} packets; {wrong}, written as they were", file=sys.stderr)
+    if resegmented is not None:
+        print(resegmented.summary(args.resegment), file=sys.stderr)
     if args.json:
         _write_json(args.json, {"engines": [tally.as_json() for tally in tallies]})
 
@@ -95,6 +131,17 @@ def _number(option: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 1 << 40):
         raise _Refused(f"--{option}: found {text!r}, wanted a whole number of at least 1")
     return int(text)
+
+
+def _address(text: str) -> "bytes | Address | None":
+    if text == "both":
+        return None
+    if MAC.fullmatch(text):
+        return bytes.fromhex(text.replace(":", "").replace("-", ""))
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise _Refused(f"--to: found {text!r}, wanted both, a MAC address or an IP address") from None
 
 
 def _time(option: str, text: str) -> int:
@@ -124,30 +171,45 @@ def _may_write(target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _progress(frames: int) -> Iterator[Callable[[int], None] | None]:
+def _written(target: str) -> Iterator["CaptureWriter"]:
+    """A capture to write to; what goes wrong with it is told by its own name, not by that of the capture read."""
+    from sim.capture_write import CaptureWriter
+
+    with _naming(target, "a file to write"), CaptureWriter(target) as writer:
+        yield writer
+
+
+@contextlib.contextmanager
+def _progress(capture: "Capture") -> Iterator[Callable[[int], None] | None]:
     """A bar on stderr for a capture that takes long enough; told how many frames are done."""
-    if frames < 500_000 or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(console=Console(stderr=True)) as bars:
-        bar = bars.add_task("frames", total=frames)
-        yield lambda done: bars.update(bar, completed=done)
+    file, started = capture.file, time.monotonic()
+    columns = (BarColumn(), TextColumn("{task.fields[frames]:,} frames"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("", total=file.total or None, frames=0, visible=False)
+
+        def show(frames: int) -> None:
+            bars.update(bar, completed=file.taken, frames=frames, visible=time.monotonic() - started > QUIET_S)
+
+        yield show
 
 
-def _print(name: str, capture: "Capture", tallies: Sequence["Tally"], notes: Sequence[str], *, to_stderr: bool) -> None:
+def _print(name: str, frames: int, tallies: Sequence["Tally"], notes: Sequence[str], *, to_stderr: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sim.coalesce import lost_table, reasons_table, summary_table
+    from sim.coalesce.tally import lost_table, reasons_table, summary_table
 
     console = Console(stderr=to_stderr)
     if not console.is_terminal:
         console = Console(stderr=to_stderr, width=160)  # a pipe has no width; 80 would break the columns
     tables = {
-        f"{name}: {capture.frames} frames": summary_table(tallies),
+        f"{name}: {frames} frames": summary_table(tallies),
         "frames not merged, and why": reasons_table(tallies),
         "packets completed, and why": reasons_table(tallies, closes=True),
         "lost when the packets are cut again": lost_table(tallies),

@@ -17,12 +17,12 @@ FILES = sorted([*SHARED.glob("*.pcap*"), *(Path(__file__).parents[1] / "data/cap
 
 def frames_of(path):
     """[(absolute time in ns, bytes, original length)]"""
-    file = CaptureFile.open(path)
-    return [
-        (file.base_seconds * 10**9 + int(stamp) // 1000, file.data[row[0] : row[0] + row[1]].tobytes(), int(row[2]))
-        for records in file.records()
-        for row, stamp in zip(records, file.stamps_ps(records))
-    ]
+    with CaptureFile.open(path) as file:
+        return [
+            (file.base_seconds * 10**9 + int(stamp) // 1000, file.data[row[0] : row[0] + row[1]].tobytes(), int(row[2]))
+            for records in file.records()
+            for row, stamp in zip(records, file.stamps_ps(records))
+        ]
 
 
 def write_pcap(path, frames, *, snap=1 << 18):
@@ -36,9 +36,9 @@ def write_pcap(path, frames, *, snap=1 << 18):
 
 
 def copied(source, target):
-    capture = Capture.open(source)
-    with CaptureWriter(target, base_seconds=capture.base_seconds) as writer:
+    with Capture.open(source) as capture, CaptureWriter(target) as writer:
         for chunk in capture.chunks():
+            writer.base_seconds = capture.base_seconds
             writer.write(chunk.train, capture.payloads)
     return writer
 
@@ -80,3 +80,28 @@ def test_long_captures_come_in_chunks_with_numbers_that_go_on(tmp_path):
     assert len(chunks) > 1
     assert np.concatenate([chunk.train.column("frame_id") for chunk in chunks]).tolist() == list(range(20_000))
     assert all(isinstance(chunk.train, FrameTrain) for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    ("link_type", "header"),
+    [
+        (0, b"\x02\x00\x00\x00"),
+        (101, b""),
+        (108, b"\x00\x00\x00\x02"),
+        (113, bytes.fromhex("0000000100060200000000010000 0800")),
+        (228, b""),
+        (276, bytes.fromhex("08000000000000020001 00 06 0200000000010000")),
+    ],
+)
+def test_other_link_types_are_taken_apart_and_written_as_they_came(link_type, header, tmp_path):
+    packet = bytes.fromhex("4500002c00004000 40060000 0a000001 0a000002")
+    packet += bytes.fromhex("00010002 00000001 00000002 5010 0100 0000 0000") + b"data"
+    file = write_pcap(tmp_path / "x.pcap", [(0, header + packet)] * 3)
+    file.write_bytes(file.read_bytes()[:20] + struct.pack("<I", link_type) + file.read_bytes()[24:])
+    with Capture.open(file) as capture, CaptureWriter(tmp_path / "copy.pcap") as writer:
+        (chunk,) = capture.chunks()
+        writer.link_type, writer.base_seconds = capture.link_type, capture.base_seconds
+        writer.write(chunk.train, capture.payloads)
+        assert chunk.train.payload_bytes.tolist() == [4] * 3
+        assert chunk.train.column("l4").tolist() == [len(header) + 20] * 3
+    assert (tmp_path / "copy.pcap").read_bytes() == file.read_bytes()

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 from frames import octets, segment, train
@@ -31,6 +33,23 @@ def test_a_train_may_be_cut_anywhere(name, sent):
         assert octets(pieces[0]) == octets(whole[0])
         assert (pieces[0].meta[:, PAYLOAD_BYTES] == whole[0].meta[:, PAYLOAD_BYTES]).all()
         assert (pieces[0].time_ps == whole[0].time_ps).all()
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@given(sent=frame_trains(), data=st.data())
+def test_polls_in_one_call_are_as_a_flush_between_calls(name, sent, data):
+    starts = data.draw(st.lists(st.integers(1, len(sent)), unique=True).map(sorted))
+    at_once, apart = make(name, audit=True), make(name, audit=True)
+    whole = at_once.receive(sent, SYNTHETIC, polls=np.array([start for start in starts if start < len(sent)], np.int64))
+    outcomes = []
+    for start, stop in zip([0, *starts], [*starts, len(sent)]):
+        outcomes.append(apart.receive(sent[start:stop], SYNTHETIC))
+        if stop in starts and stop < len(sent):
+            outcomes.append(apart.flush(SYNTHETIC))
+    for column in ("fate", "reason", "close"):
+        assert getattr(whole, column).tolist() == np.concatenate([getattr(o, column) for o in outcomes]).tolist()
+    assert octets(whole.packets) == [packet for o in outcomes for packet in octets(o.packets)]
+    assert whole.packets.time_ps.tolist() == np.concatenate([o.packets.time_ps for o in outcomes]).tolist()
 
 
 @pytest.mark.parametrize("name", ENGINES)

@@ -1,0 +1,148 @@
+"""The books of each engine over a whole capture, and the tables they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from models.offload.engine import ENGINES, LOST, Outcome
+from models.offload.engine import make as make_engine
+from models.offload.why import Fate, Why
+from models.payload import Payloads
+from models.train import FRAME_COUNT, Bytes, FrameTrain, Ints
+
+NONE = "none"
+NO_POLLS: Ints = np.zeros(0, np.int64)
+
+Rows = tuple[Sequence[str], list[tuple[Any, ...]]]
+
+
+class Engine(Protocol):
+    """What is asked of an engine of models/offload/engine.py."""
+
+    name: str
+
+    def receive(self, train: FrameTrain, payloads: Payloads, *, polls: Ints) -> Outcome: ...
+    def flush(self, payloads: Payloads) -> Outcome: ...
+    def move_held(self, old: Bytes, new: Bytes, at: int) -> int: ...
+
+    @property
+    def held_payload_bytes(self) -> int: ...
+    @property
+    def frames_altered(self) -> int: ...
+    @property
+    def lost(self) -> Ints: ...
+
+
+class Off:
+    """No offload: every frame goes up as it came."""
+
+    name = NONE
+    frames_altered = held_payload_bytes = 0
+    lost: Ints = np.zeros(len(LOST), np.int64)
+
+    def receive(self, train: FrameTrain, payloads: Payloads, *, polls: Ints = NO_POLLS) -> Outcome:
+        rows = np.arange(len(train))
+        fate, why = np.full(len(train), int(Fate.PASSED)), np.full(len(train), int(Why.OFF))
+        return Outcome(train, rows, np.full(len(train), int(Why.NONE)), fate, why)
+
+    def flush(self, payloads: Payloads) -> Outcome:
+        return self.receive(FrameTrain.blank(0), payloads)
+
+    def move_held(self, old: Bytes, new: Bytes, at: int) -> int:
+        return at
+
+
+def known_engines() -> tuple[str, ...]:
+    return (NONE, *ENGINES)
+
+
+def make(name: str) -> Engine:
+    """An engine that counts what it loses. ValueError for a name not in `known_engines`."""
+    return Off() if name == NONE else make_engine(name, audit=True)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The books of one engine. Invariant: frames in = frames out + frames held; fates sum to frames in."""
+
+    engine: Engine
+    frames_in: int = 0
+    packets_out: int = 0
+    merged_frames: int = 0  # those in packets of two or more
+    merged_packets: int = 0
+    largest_segments: int = 0
+    sizes: Ints = field(default_factory=lambda: np.zeros(2, np.int64))  # packets by how many frames they hold
+    fates: Ints = field(default_factory=lambda: np.zeros(len(Fate), np.int64))
+    reasons: Ints = field(default_factory=lambda: np.zeros(len(Why), np.int64))
+    closes: Ints = field(default_factory=lambda: np.zeros(len(Why), np.int64))
+
+    def add(self, outcome: Outcome) -> None:
+        segments = outcome.packets.meta[:, FRAME_COUNT]
+        merged = segments[segments > 1]
+        self.frames_in += len(outcome.fate)
+        self.packets_out += len(segments)
+        self.merged_frames += int(merged.sum())
+        self.merged_packets += len(merged)
+        self.largest_segments = max(self.largest_segments, int(segments.max(initial=0)))
+        self.fates += np.bincount(outcome.fate, minlength=len(Fate))
+        self.reasons += np.bincount(outcome.reason[outcome.fate != Fate.JOINED], minlength=len(Why))
+        self.closes += np.bincount(outcome.close[outcome.close != Why.NONE], minlength=len(Why))
+        sizes = np.bincount(segments)
+        if len(sizes) > len(self.sizes):
+            sizes[: len(self.sizes)] += self.sizes
+            self.sizes = sizes
+        else:
+            self.sizes[: len(sizes)] += sizes
+
+    @property
+    def lossless(self) -> bool:
+        """Whether cutting the packets again would give back every frame that was not merged before."""
+        return self.engine.frames_altered == 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The stable shape of `coalesce --json`; of reasons and closes it has those that occurred."""
+        return {
+            "engine": self.engine.name,
+            "frames_in": self.frames_in,
+            "packets_out": self.packets_out,
+            "merged_frames": self.merged_frames,
+            "largest_segments": self.largest_segments,
+            "fates": {fate.name.lower(): int(self.fates[fate]) for fate in Fate},
+            "reasons": _labelled(self.reasons),
+            "closes": _labelled(self.closes),
+            "lost": {name: int(count) for name, count in zip(LOST, self.engine.lost)},
+            "lossless": self.lossless,
+        }
+
+
+def _labelled(counts: Ints) -> dict[str, int]:
+    return {why.label: int(counts[why]) for why in Why if counts[why]}
+
+
+def summary_table(tallies: Sequence[Tally]) -> Rows:
+    columns = ("engine", "frames in", "packets out", "mean", "mean merge", "largest", *[f.name.lower() for f in Fate])
+    rows = []
+    for tally in tallies:
+        mean = tally.frames_in / tally.packets_out if tally.packets_out else 0.0
+        merge = tally.merged_frames / tally.merged_packets if tally.merged_packets else 0.0
+        counts = tally.frames_in, tally.packets_out, f"{mean:.2f}", f"{merge:.2f}", tally.largest_segments
+        rows.append((tally.engine.name, *counts, *tally.fates.tolist()))
+    return columns, rows
+
+
+def reasons_table(tallies: Sequence[Tally], *, closes: bool = False) -> Rows:
+    """A row per reason that occurred: of frames that did not join, or of completed packets."""
+    counts = np.array([tally.closes if closes else tally.reasons for tally in tallies])
+    rows = [(why.label, *counts[:, why].tolist()) for why in Why if counts[:, why].any()]
+    rows.sort(key=lambda row: -max(row[1:]))
+    return ("reason", *[tally.engine.name for tally in tallies]), rows
+
+
+def lost_table(tallies: Sequence[Tally]) -> Rows:
+    counts = np.array([tally.engine.lost for tally in tallies])
+    rows = [(name, *counts[:, k].tolist()) for k, name in enumerate(LOST) if counts[:, k].any()]
+    return ("field", *[tally.engine.name for tally in tallies]), rows
