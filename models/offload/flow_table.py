@@ -78,45 +78,53 @@ def receive(
 @njit(inline="always")
 def take(setup, held, i, cells, row, pieces, payloads, out, book):
     """One frame's fate and why."""
-    why = rules.overlooks(setup, payloads, pieces, row, cells)
-    if why != Why.NONE:
+    passed = rules.overlooks(setup, payloads, pieces, row, cells)
+    if passed != Why.NONE:
         passes(setup, i, cells, row, pieces, out, book)
-        return Fate.PASSED, why
-    barred = rules.bars(setup, row, cells)
+        return Fate.PASSED, passed
     bucket = rules.bucket(setup, cells)
-    why = Why.FIRST
-    place = ABSENT
-    for p in range(held.order[bucket, 0]):
-        k = held.order[bucket, 1 + p]
-        mine, old = held.cells[k], held.head[k]
-        if not rules.same_flow(setup, old, mine, row, cells):
-            continue
-        place, state = p, held.state[k]
+    place = find(setup, held, bucket, row, cells)
+    barred = rules.bars(setup, row, cells)
+    why, close = Why.FIRST, Why.NONE
+    if place != ABSENT:
+        k = held.order[bucket, 1 + place]
+        mine, old, state = held.cells[k], held.head[k], held.state[k]
         why = barred
         if why == Why.NONE:
             why = rules.refuses(setup, old, state, row, cells)
+        close = why
         if why == Why.NONE:
             rules.joins(setup, old, mine, state, payloads, row, cells)
             join(setup, held, mine, state, row, cells, pieces, book)
-            why = rules.closes(setup, state, row, cells)
-            if why != Why.NONE:
-                deliver(setup, held, bucket, place, cells[TIME_PS], i, why, payloads, out, book)
-            return Fate.JOINED, Why.NONE
-        deliver(setup, held, bucket, place, cells[TIME_PS], i, why, payloads, out, book)
-        break
-    lone = barred
-    if lone == Why.NONE and (place < 0 or rules.starts_after_refusal(setup)):
-        lone = rules.declines(setup, row, cells)
-        if lone == Why.NONE and held.order[bucket, 0] == setup[PER_BUCKET]:
+            close = rules.closes(setup, state, row, cells)
+    starts = why != Why.NONE and barred == Why.NONE and (place == ABSENT or rules.starts_after_refusal(setup))
+    passed = Why.NONE if starts else barred
+    if starts:
+        passed = rules.declines(setup, row, cells)
+        if passed == Why.NONE and place == ABSENT and held.order[bucket, 0] == setup[PER_BUCKET]:
             if rules.evicts(setup):
-                deliver(setup, held, bucket, 0, cells[TIME_PS], i, Why.EVICTED, payloads, out, book)
+                place, close = 0, Why.EVICTED
             else:
-                lone = Why.TABLE_FULL
-        if lone == Why.NONE:
-            hold(setup, held, bucket, row, cells, pieces, book)
-            return Fate.STARTED, why
+                passed = Why.TABLE_FULL
+    if close != Why.NONE:
+        deliver(setup, held, bucket, place, cells[TIME_PS], i, close, payloads, out, book)
+    if why == Why.NONE:
+        return Fate.JOINED, Why.NONE
+    if starts and passed == Why.NONE:
+        hold(setup, held, bucket, row, cells, pieces, book)
+        return Fate.STARTED, why
     passes(setup, i, cells, row, pieces, out, book)
-    return Fate.PASSED, lone if place < 0 else why
+    return Fate.PASSED, passed if why == Why.FIRST else why
+
+
+@njit(inline="always")
+def find(setup, held, bucket, row, cells):
+    """The place in the bucket of the first packet held of the frame's flow; ABSENT if there is none."""
+    for p in range(held.order[bucket, 0]):
+        k = held.order[bucket, 1 + p]
+        if rules.same_flow(setup, held.head[k], held.cells[k], row, cells):
+            return p
+    return ABSENT
 
 
 @njit

@@ -69,7 +69,7 @@ from models.wire import tcp
 CLOSED_BY, CLOSE = 0, 1  # rows of `out.marks`
 
 
-@njit
+@njit(inline="always")
 def hold(setup, held, bucket, row, cells, pieces, book):
     """Start a packet with the frame, as the bucket's newest."""
     held.order[bucket, 0] += 1
@@ -85,8 +85,7 @@ def hold(setup, held, bucket, row, cells, pieces, book):
     state[AGE] = setup[JIFFY]
     state[FIRST_PIECE_SLOT] = state[LAST_PIECE_SLOT] = state[FIRST_MEMBER] = state[LAST_MEMBER] = ABSENT
     if cells[PIECE_COUNT] > 1:
-        for p in range(cells[FIRST_PIECE], cells[FIRST_PIECE] + cells[PIECE_COUNT]):
-            link_piece(held, state, pieces[p], book)
+        link_pieces(held.pieces, state, cells, pieces, book)
     rules.starts(setup, state, row, cells)
     if setup[AUDIT]:
         remember(held, state, row, cells, book)
@@ -102,7 +101,7 @@ def join(setup, held, mine, state, row, cells, pieces, book):
         mine[PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
         mine[FRAME_COUNT] += cells[FRAME_COUNT]
     else:
-        link_payload(held, mine, state, cells, pieces, book)
+        link_payload(held.pieces, mine, state, cells, pieces, book)
     mine[MISSING_BYTES] += cells[MISSING_BYTES]
     state[NEXT_SEQ] = (state[NEXT_SEQ] + cells[PAYLOAD_BYTES]) & 0xFFFFFFFF
     state[IP_BYTES] += cells[PAYLOAD_BYTES]
@@ -123,40 +122,41 @@ def continues(mine, cells):
     )
 
 
-@njit
-def link_payload(held, mine, state, cells, pieces, book):
+@njit(inline="always")
+def link_payload(arena, mine, state, cells, pieces, book):
     """Put the frame's payload behind the packet's as pieces of its own, or fused with the last one."""
     if state[LAST_PIECE_SLOT] == ABSENT:
-        link(held, state, mine[SOURCE], mine[START], mine[PAYLOAD_BYTES], mine[FRAME_ID], mine[FRAME_COUNT], book)
+        link(arena, state, mine[SOURCE], mine[START], mine[PAYLOAD_BYTES], mine[FRAME_ID], mine[FRAME_COUNT], book)
     mine[PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
     mine[FRAME_COUNT] += cells[FRAME_COUNT]
     if cells[PIECE_COUNT] == 1:
-        link(held, state, cells[SOURCE], cells[START], cells[PAYLOAD_BYTES], cells[FRAME_ID], cells[FRAME_COUNT], book)
-        return
+        link(arena, state, cells[SOURCE], cells[START], cells[PAYLOAD_BYTES], cells[FRAME_ID], cells[FRAME_COUNT], book)
+    else:
+        link_pieces(arena, state, cells, pieces, book)
+
+
+@njit
+def link_pieces(arena, state, cells, pieces, book):
+    """Put all pieces of the frame behind the packet's."""
     for p in range(cells[FIRST_PIECE], cells[FIRST_PIECE] + cells[PIECE_COUNT]):
-        link_piece(held, state, pieces[p], book)
+        link(
+            arena,
+            state,
+            pieces[p, PIECE_SOURCE],
+            pieces[p, PIECE_START],
+            pieces[p, PIECE_BYTES],
+            pieces[p, PIECE_FRAME_ID],
+            pieces[p, PIECE_FRAMES],
+            book,
+        )
 
 
 @njit
-def link_piece(held, state, piece, book):
-    link(
-        held,
-        state,
-        piece[PIECE_SOURCE],
-        piece[PIECE_START],
-        piece[PIECE_BYTES],
-        piece[PIECE_FRAME_ID],
-        piece[PIECE_FRAMES],
-        book,
-    )
-
-
-@njit
-def link(held, state, source, start, n_bytes, frame_id, frames, book):
+def link(arena, state, source, start, n_bytes, frame_id, frames, book):
     """Add a piece to the packet with `state`: into the last one if it continues it, else a row of the arena."""
     last = state[LAST_PIECE_SLOT]
     if last != ABSENT:
-        piece = held.pieces[last]
+        piece = arena[last]
         if (
             piece[PIECE_SOURCE] == source
             and piece[PIECE_START] + piece[PIECE_BYTES] == start
@@ -166,7 +166,7 @@ def link(held, state, source, start, n_bytes, frame_id, frames, book):
             piece[PIECE_FRAMES] += frames
             return
     slot = book[FREE_PIECE]
-    piece = held.pieces[slot]
+    piece = arena[slot]
     book[FREE_PIECE] = piece[NEXT_PIECE]
     book[HELD_PIECES] += 1
     piece[PIECE_SOURCE], piece[PIECE_START], piece[PIECE_BYTES] = source, start, n_bytes
@@ -174,7 +174,7 @@ def link(held, state, source, start, n_bytes, frame_id, frames, book):
     if last == ABSENT:
         state[FIRST_PIECE_SLOT] = slot
     else:
-        held.pieces[last, NEXT_PIECE] = slot
+        arena[last, NEXT_PIECE] = slot
     state[LAST_PIECE_SLOT] = slot
 
 

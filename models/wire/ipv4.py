@@ -8,10 +8,8 @@ Checked by: tests/models/wire/test_headers.py.
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.compiled import njit
-from models.wire.octets import be16, be32, put16
+from models.wire.octets import be16, be32, octet, put16
 
 TOS, TOTAL_LENGTH, ID, FRAGMENT, TTL, PROTOCOL, CHECKSUM, SOURCE, DESTINATION = 1, 2, 4, 6, 8, 9, 10, 12, 16
 MINIMUM_BYTES = 20
@@ -21,12 +19,12 @@ ENCAPSULATED = 4  # protocol number of IPv4 in IP, RFC 2003
 
 @njit(inline="always")
 def header_bytes(row, l3):
-    return (np.int64(row[l3]) & 0x0F) * 4
+    return (octet(row, l3) & 0x0F) * 4
 
 
 @njit(inline="always")
 def tos(row, l3):
-    return np.int64(row[l3 + TOS])
+    return octet(row, l3 + TOS)
 
 
 @njit(inline="always")
@@ -47,12 +45,12 @@ def fragment(row, l3):
 
 @njit(inline="always")
 def ttl(row, l3):
-    return np.int64(row[l3 + TTL])
+    return octet(row, l3 + TTL)
 
 
 @njit(inline="always")
 def protocol(row, l3):
-    return np.int64(row[l3 + PROTOCOL])
+    return octet(row, l3 + PROTOCOL)
 
 
 @njit(inline="always")

@@ -8,10 +8,8 @@ Checked by: tests/models/wire/test_headers.py.
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.compiled import njit
-from models.wire.octets import be16, be32, put16
+from models.wire.octets import be16, be32, octet, put16
 
 PAYLOAD_LENGTH, NEXT_HEADER, HOP_LIMIT, SOURCE, DESTINATION, HEADER_BYTES = 4, 6, 7, 8, 24, 40
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
@@ -36,12 +34,12 @@ def payload_length(row, l3):
 
 @njit(inline="always")
 def next_header(row, l3):
-    return np.int64(row[l3 + NEXT_HEADER])
+    return octet(row, l3 + NEXT_HEADER)
 
 
 @njit(inline="always")
 def hop_limit(row, l3):
-    return np.int64(row[l3 + HOP_LIMIT])
+    return octet(row, l3 + HOP_LIMIT)
 
 
 @njit(inline="always")

@@ -6,6 +6,9 @@ Sources: RFC 1700.
 Checked by: tests/models/wire/test_octets.py.
 
 Every byte is widened before it is shifted: `uint8 << 24` keeps its value compiled and loses it in plain Python.
+Places are handed to the array as unsigned: for a signed one numba asks at every byte whether it counts from the end,
+and the four bytes of a word are then no longer one load (13 fields of a header: 25 ns with the question, 8 without).
+Functions this small are left to LLVM to inline; inlined by numba they double the compile time of the engines.
 """
 
 from __future__ import annotations
@@ -15,27 +18,36 @@ import numpy as np
 from models.compiled import njit
 
 
-@njit(inline="always")
+@njit
+def octet(row, at):
+    """The byte at `at` of the one-dimensional `row`, as wide as every integer here."""
+    return np.int64(row[np.uint64(at)])
+
+
+@njit
 def be16(row, at):
     """The 16-bit word at byte `at` of the one-dimensional `row`."""
-    return (np.int64(row[at]) << 8) | np.int64(row[at + 1])
+    return (np.int64(row[np.uint64(at)]) << 8) | np.int64(row[np.uint64(at + 1)])
 
 
-@njit(inline="always")
+@njit
 def be32(row, at):
     """The 32-bit word at byte `at` of the one-dimensional `row`."""
     return (
-        (np.int64(row[at]) << 24) | (np.int64(row[at + 1]) << 16) | (np.int64(row[at + 2]) << 8) | np.int64(row[at + 3])
+        (np.int64(row[np.uint64(at)]) << 24)
+        | (np.int64(row[np.uint64(at + 1)]) << 16)
+        | (np.int64(row[np.uint64(at + 2)]) << 8)
+        | np.int64(row[np.uint64(at + 3)])
     )
 
 
-@njit(inline="always")
+@njit
 def put16(row, at, value):
-    row[at] = (value >> 8) & 0xFF
-    row[at + 1] = value & 0xFF
+    row[np.uint64(at)] = (value >> 8) & 0xFF
+    row[np.uint64(at + 1)] = value & 0xFF
 
 
-@njit(inline="always")
+@njit
 def put32(row, at, value):
     put16(row, at, (value >> 16) & 0xFFFF)
     put16(row, at + 2, value & 0xFFFF)
@@ -44,7 +56,13 @@ def put32(row, at, value):
 @njit
 def same(a, b, start, stop):
     """Whether bytes [start, stop) of rows `a` and `b` are equal."""
-    for at in range(start, stop):  # noqa: SIM110 - a generator does not compile
-        if a[at] != b[at]:
+    at = start
+    while at + 4 <= stop:
+        if be32(a, at) != be32(b, at):
             return False
+        at += 4
+    while at < stop:
+        if octet(a, at) != octet(b, at):
+            return False
+        at += 1
     return True

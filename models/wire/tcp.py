@@ -8,10 +8,8 @@ Checked by: tests/models/wire/test_headers.py.
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.compiled import njit
-from models.wire.octets import be16, be32, put16, put32
+from models.wire.octets import be16, be32, octet, put16, put32
 
 SOURCE_PORT, DESTINATION_PORT, SEQ, ACK, OFFSET, FLAGS, WINDOW, CHECKSUM, URGENT = 0, 2, 4, 8, 12, 13, 14, 16, 18
 MINIMUM_BYTES = 20
@@ -48,12 +46,12 @@ def ack(row, l4):
 
 @njit(inline="always")
 def header_bytes(row, l4):
-    return (np.int64(row[l4 + OFFSET]) >> 4) * 4
+    return (octet(row, l4 + OFFSET) >> 4) * 4
 
 
 @njit(inline="always")
 def flags(row, l4):
-    return np.int64(row[l4 + FLAGS])
+    return octet(row, l4 + FLAGS)
 
 
 @njit(inline="always")
