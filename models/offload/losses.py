@@ -7,16 +7,15 @@ Sources: own.
 Checked by: tests/models/offload/test_lossless.py.
 
 Fields without a name of their own count with their nearest kin: MAC addresses with `vlan`, DF and fragment bits with
-`ip_id`, the flow label with `tos`, ECE and CWR with `ce`, other TCP flags, offset and extension headers with `options`.
+`ip_id`, the flow label with `tos`, ECE and CWR with `ce`; other TCP flags, offset, extension headers and the header of
+a tunnel with `options`; padding with `boundary`. Of a tunnel, the outer and the inner header count alike.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.offload.held import FIRST_MEMBER, FRAMES_ALTERED, FRAMES_CHECKED, LOST, LOST_FIRST, NEXT_MEMBER, SEGMENTS
 from models.offload.kernel import njit
-from models.offload.segment import segments_of, write_header
+from models.offload.segment import jumbo_bytes, segments_of, write_header
 from models.train import (
     ABSENT,
     CSUM_PARTIAL,
@@ -24,17 +23,19 @@ from models.train import (
     FRAME_COUNT,
     GSO_BYTES,
     HEAD_BYTES,
+    INNER_L3,
     L3,
     L4,
     PAYLOAD_BYTES,
+    PROTOCOL,
+    TAIL_BYTES,
     VLAN_STRIPPED,
 )
-from models.wire import ipv4, ipv6, tcp
-from models.wire.octets import be16, be32, same
+from models.wire import innermost, ipv4, ipv6, tcp, udp
+from models.wire.octets import be16, be32, octet, same
 
 CE, ACK, WINDOW, TSVAL, TSECR, PSH, URGENT, TOS, TTL, IP_ID, VLAN, OPTIONS, BOUNDARY = range(len(LOST))
 CONGESTION_EXPERIENCED = 3
-TAGLESS_BYTES = 12  # both MAC addresses
 
 
 @njit
@@ -44,7 +45,7 @@ def count(held, state, row, cells, book, cut):
     if state[SEGMENTS] == 1:
         return
     lost = book[LOST_FIRST:]
-    size, last = cells[GSO_BYTES], segments_of(cells) - 1
+    size, last, gap = cells[GSO_BYTES], segments_of(cells) - 1, jumbo_bytes(row, cells)
     slot, j, came_from = state[FIRST_MEMBER], 0, 0
     while slot != ABSENT:
         member, came = held.members[slot], held.member_head[slot]
@@ -53,54 +54,77 @@ def count(held, state, row, cells, book, cut):
             start = nearest * size
             n_bytes = min(size, cells[PAYLOAD_BYTES] - start)
             write_header(cut, row, cells, nearest, start, n_bytes)
-            moved = start != came_from or n_bytes != member[PAYLOAD_BYTES]
+            moved = start != came_from or n_bytes != member[PAYLOAD_BYTES] or member[TAIL_BYTES] != 0
             lost[BOUNDARY] += moved
-            altered = compare(came, member, cut, cells, lost)
-            book[FRAMES_ALTERED] += moved or altered
+            fields = compare(came, member, cut, cells, gap, lost)
+            book[FRAMES_ALTERED] += moved or fields != 0 or not is_canonical(came, member)
         j += segments_of(member)
         came_from += member[PAYLOAD_BYTES]
         slot = member[NEXT_MEMBER]
 
 
 @njit
-def compare(came, member, cut, cells, lost):
-    """Whether the header `cut`, laid out as `cells`, differs from the one that `came`; counts the fields that do."""
-    l3, l4 = member[L3], member[L4]
-    stripped = member[VLAN_STRIPPED] != cells[VLAN_STRIPPED]
-    if not stripped and member[HEAD_BYTES] == cells[HEAD_BYTES] and l3 == cells[L3] and l4 == cells[L4]:
-        ip4 = np.int64(came[l3]) >> 4 == 4
-        if same(came, cut, 0, l3 + 2 if ip4 else l3 + 4) and same(came, cut, l4 + 8, l4 + 16):
-            if same(came, cut, l3 + 4, l3 + 10) if ip4 else same(came, cut, l3 + 6, l4):
-                if same(came, cut, l4 + 18, member[HEAD_BYTES]):
-                    return not is_canonical(came, member, ip4)
-    at, al = cells[L3], cells[L4]
-    if stripped or l3 != at or not same(came, cut, 0, l3):
+def compare(came, member, cut, cells, gap, lost):
+    """In how many fields the header `cut` differs from the one that `came`; counts them. `cut` is laid out as `cells`,
+    but that everything from TCP on is `gap` bytes further to the left."""
+    before = lost.sum()
+    l3, at = member[L3], cells[L3]
+    if member[VLAN_STRIPPED] != cells[VLAN_STRIPPED] or l3 != at or not same(came, cut, 0, l3):
         lost[VLAN] += 1
+    l4, al = member[L4], cells[L4] - gap
     network(came, l3, l4, cut, at, al, lost)
-    transport(came, l4, member[HEAD_BYTES], cut, al, cells[HEAD_BYTES], lost)
-    return True
+    if (member[INNER_L3] < 0) != (cells[INNER_L3] < 0):
+        lost[OPTIONS] += 1  # one of them is in a tunnel: nothing behind it is in the same place
+        return lost.sum() - before
+    if member[INNER_L3] >= 0:
+        l3, at = member[INNER_L3], cells[INNER_L3]
+        lost[OPTIONS] += not same_tunnel(came, l4, l3, cut, al, at, member[PROTOCOL])
+        l4, al = innermost.transport(member), innermost.transport(cells)
+        network(came, l3, l4, cut, at, al, lost)
+    if innermost.protocol(member) == tcp.PROTOCOL:
+        transport(came, l4, member[HEAD_BYTES], cut, al, cells[HEAD_BYTES] - gap, lost)
+    return lost.sum() - before
 
 
 @njit
-def is_canonical(came, member, ip4):
-    """Whether the checksums are in the form a sum gives them: 0xFFFF never comes out of one."""
-    if ip4 and be16(came, member[L3] + ipv4.CHECKSUM) == 0xFFFF:
-        return False
-    return member[CSUM_STATE] == CSUM_PARTIAL or tcp.checksum(came, member[L4]) != 0xFFFF
+def is_canonical(came, member):
+    """Whether the checksums are in the form a sum gives them: 0xFFFF never comes out of one, but of UDP's."""
+    for l3 in (member[L3], member[INNER_L3]):
+        if l3 >= 0 and octet(came, l3) >> 4 == 4 and be16(came, l3 + ipv4.CHECKSUM) == 0xFFFF:
+            return False
+    if member[CSUM_STATE] == CSUM_PARTIAL or innermost.protocol(member) != tcp.PROTOCOL:
+        return True
+    return tcp.checksum(came, innermost.transport(member)) != 0xFFFF
+
+
+@njit
+def same_tunnel(came, start, stop, cut, cut_start, cut_stop, protocol):
+    """Whether what is between the two network headers is the same, but for the length and the checksum of UDP."""
+    if stop - start != cut_stop - cut_start or protocol == ABSENT:
+        return stop == start
+    skipped = 0
+    if protocol == udp.PROTOCOL:
+        if udp.ports(came, start) != udp.ports(cut, cut_start):
+            return False
+        if (udp.checksum(came, start) == 0) != (udp.checksum(cut, cut_start) == 0):
+            return False
+        skipped = udp.HEADER_BYTES
+    return same(came[start:], cut[cut_start:], skipped, stop - start)
 
 
 @njit
 def network(came, l3, l4, cut, at, al, lost):
     """IP header fields at `l3` against those at `at`."""
-    if np.int64(came[l3]) >> 4 == 4:
+    if octet(came, l3) >> 4 == 4:
         was, now = ipv4.tos(came, l3), ipv4.tos(cut, at)
         lost[TTL] += ipv4.ttl(came, l3) != ipv4.ttl(cut, at)
         lost[IP_ID] += be32(came, l3 + ipv4.ID) != be32(cut, at + ipv4.ID)
         step = ipv4.MINIMUM_BYTES
     else:
-        was, now = ipv6.flow_word(came, l3) >> 20 & 0xFF, ipv6.flow_word(cut, at) >> 20 & 0xFF
+        was, now = ipv6.traffic_class(came, l3), ipv6.traffic_class(cut, at)
         lost[TTL] += ipv6.hop_limit(came, l3) != ipv6.hop_limit(cut, at)
         lost[TOS] += (ipv6.flow_word(came, l3) ^ ipv6.flow_word(cut, at)) & 0xFFFFF != 0 and was >> 2 == now >> 2
+        lost[OPTIONS] += ipv6.next_header(came, l3) != ipv6.next_header(cut, at)
         step = ipv6.HEADER_BYTES
     marked = (was & 3 == CONGESTION_EXPERIENCED) != (now & 3 == CONGESTION_EXPERIENCED)
     lost[CE] += marked
@@ -118,7 +142,9 @@ def transport(came, l4, stop, cut, al, cut_stop, lost):
     lost[PSH] += changed & tcp.PSH != 0
     lost[URGENT] += changed & tcp.URG != 0 or tcp.urgent(came, l4) != tcp.urgent(cut, al)
     lost[CE] += changed & (tcp.ECE | tcp.CWR) != 0
-    other = changed & (tcp.FIN | tcp.SYN | tcp.RST | tcp.ACK_FLAG) != 0 or came[l4 + tcp.OFFSET] != cut[al + tcp.OFFSET]
+    other = changed & (tcp.FIN | tcp.SYN | tcp.RST | tcp.ACK_FLAG) != 0 or octet(came, l4 + tcp.OFFSET) != octet(
+        cut, al + tcp.OFFSET
+    )
     if tcp.has_aligned_timestamps(came, l4) and tcp.has_aligned_timestamps(cut, al):
         lost[TSVAL] += tcp.tsval(came, l4) != tcp.tsval(cut, al)
         lost[TSECR] += tcp.tsecr(came, l4) != tcp.tsecr(cut, al)

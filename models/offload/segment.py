@@ -1,12 +1,17 @@
 """Cutting a merged packet into frames: GSO, and TSO, which is the same cut paid by the card.
 
-Models: TCP over IPv4 and IPv6, every field by its rule, checksums exact; packets of several pieces.
-Leaves out: tunnels, UDP_L4, UFO, fraglists, GSO_PARTIAL, devices that mangle IDs (TSO_MANGLEID). Type 0 (an old LRO
-    packet) is cut like any other: what was lost is lost.
-Sources: rules of tcp_gso_segment(), inet_gso_segment(), ipv6_gso_segment() and Documentation/networking/
-    segmentation-offloads.rst, as collected in the project's fact sheet, section 2.1; own words.
-Checked by: tests/models/offload/test_segment.py; with GRO, the round trip of tests/models/offload/test_lossless.py.
+Models: TCP and UDP (a datagram per segment) over IPv4 and IPv6, alone or in a VXLAN, Geneve, GRE or IP-in-IP tunnel;
+    chained frames (fraglist); packets above 65,535 bytes; every field by its rule, checksums exact; several pieces.
+Leaves out: UFO, GSO_PARTIAL, remote checksum offload, devices that mangle IDs (TSO_MANGLEID). Of chained frames the
+    urgent pointer without URG and checksums that are right but not canonical: the kernel has the frames themselves,
+    a row only the first one's header. Type 0 (an old LRO packet) is cut like any other: what was lost is lost.
+Sources: rules of tcp_gso_segment(), __udp_gso_segment(), inet_gso_segment(), ipv6_gso_segment(), gre_gso_segment(),
+    __skb_udp_tunnel_segment() and Documentation/networking/segmentation-offloads.rst; fact sheet, section 2.1; own
+    words.
+Checked by: tests/models/offload/test_segment.py, test_segment_tunnel.py; with GRO, the round trip of test_lossless.py.
 
+No edition asks for a parameter: what a kernel could not say when it merged is not in the packet's type. Before 4.7 no
+type says that IDs stand still, before 6.18 none says it of an outer header, and so they count up.
 Linux marks a CWR that all segments carry as another type (AccECN) than one that only the first carries (ECN). Here it
 is the absence of GSO_ECN that keeps CWR on every segment.
 """
@@ -28,9 +33,13 @@ from models.train import (
     GSO_BYTES,
     GSO_ECN,
     GSO_FIXED_ID,
+    GSO_FIXED_ID_INNER,
+    GSO_FRAGLIST,
     GSO_SEGMENTS,
     GSO_TYPE,
+    GSO_UDP,
     HEAD_BYTES,
+    INNER_L3,
     L3,
     L4,
     MISSING_BYTES,
@@ -47,8 +56,10 @@ from models.train import (
     START,
     FrameTrain,
 )
-from models.wire import checksum, ipv4, ipv6, tcp
-from models.wire.octets import put16
+from models.wire import checksum, innermost, ipv4, ipv6, tcp, udp
+from models.wire.octets import be32, octet, put16
+
+JUMBO_BYTES, JUMBO_OPTION = 8, 0x00C204  # a hop-by-hop header of one jumbo payload option, RFC 2675 section 2
 
 
 def cut(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
@@ -68,8 +79,11 @@ def cut(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
 
 @njit(inline="always")
 def is_cut(cells):
-    """Whether the packet is one to cut: TCP, with a segment size that its payload exceeds."""
-    return 0 < cells[GSO_BYTES] < cells[PAYLOAD_BYTES] and cells[PROTOCOL] == tcp.PROTOCOL and cells[L4] >= 0
+    """Whether the packet is one to cut: TCP, or UDP that says so, with a segment size that its payload exceeds."""
+    if not 0 < cells[GSO_BYTES] < cells[PAYLOAD_BYTES] or innermost.transport(cells) < 0:
+        return False
+    kind = innermost.protocol(cells)
+    return kind == tcp.PROTOCOL or (kind == udp.PROTOCOL and cells[GSO_TYPE] & GSO_UDP != 0)
 
 
 @njit(inline="always")
@@ -114,6 +128,9 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces):
             frame[PAYLOAD_BYTES] = n_bytes
             frame[MISSING_BYTES] = max(0, min(n_bytes, cells[MISSING_BYTES] - (cells[PAYLOAD_BYTES] - start - n_bytes)))
             frame[GSO_BYTES] = frame[GSO_TYPE] = 0
+            gap = jumbo_bytes(row, cells)
+            frame[HEAD_BYTES] -= gap
+            frame[L4] -= gap
             frame[GSO_SEGMENTS] = frame[FRAME_COUNT] = frame[PIECE_COUNT] = 1
             frame[FIRST_PIECE] = 0
             frame[CSUM_STATE] = CSUM_NONE
@@ -123,7 +140,7 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces):
             else:
                 piece, inside, used = take_pieces(pieces, piece, inside, size, frame, out_pieces, used)
             write_header(octets, row, cells, j, start, n_bytes)
-            write_checksums(octets, frame, payloads, out_pieces)
+            write_checksums(octets, frame, payloads, out_pieces, True)
             at += 1
     return used
 
@@ -166,36 +183,85 @@ def copy_packet(cells, row, pieces, payloads, frame, octets, out_pieces, used):
             for c in range(out_pieces.shape[1]):
                 out_pieces[used, c] = pieces[cells[FIRST_PIECE] + k, c]
             used += 1
-    if cells[CSUM_STATE] == CSUM_PARTIAL and cells[L4] >= 0:
-        put16(octets, checksum.field(frame), checksum.transport(payloads, out_pieces, octets, frame))
+    if cells[CSUM_STATE] == CSUM_PARTIAL and innermost.transport(cells) >= 0:
+        write_checksums(octets, frame, payloads, out_pieces, False)
         frame[CSUM_STATE] = CSUM_NONE
     return used
 
 
 @njit
+def jumbo_bytes(row, cells):
+    """Length of the hop-by-hop header that GRO has put in front of TCP to say the length: JUMBO_BYTES, or 0 if none.
+
+    ipv6_has_hopopt_jumbo(), Linux 6.0 to 6.19: IPv6 outside tunnels, above 65,535 bytes, that one option."""
+    at = cells[L3] + ipv6.HEADER_BYTES
+    if cells[HEAD_BYTES] - at + cells[PAYLOAD_BYTES] <= 0xFFFF or octet(row, cells[L3]) >> 4 != 6:
+        return 0
+    if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] != at + JUMBO_BYTES:
+        return 0
+    if ipv6.next_header(row, cells[L3]) != ipv6.HOP_BY_HOP or be32(row, at) != tcp.PROTOCOL << 24 | JUMBO_OPTION:
+        return 0
+    return JUMBO_BYTES
+
+
+@njit
 def write_header(octets, row, cells, j, start, n_bytes):
     """The header of segment `j`, which carries `n_bytes` from byte `start` of the payload; checksums are stale."""
-    l3, l4 = cells[L3], cells[L4]
-    for c in range(cells[HEAD_BYTES]):
+    gap, kind = jumbo_bytes(row, cells), cells[GSO_TYPE]
+    head_bytes = cells[HEAD_BYTES] - gap
+    front = cells[L3] + ipv6.HEADER_BYTES if gap else head_bytes
+    for c in range(front):
         octets[c] = row[c]
-    if np.int64(row[l3]) >> 4 == 4:
-        ipv4.set_total_length(octets, l3, cells[HEAD_BYTES] - l3 + n_bytes)
-        if not cells[GSO_TYPE] & GSO_FIXED_ID:
-            ipv4.set_ident(octets, l3, ipv4.ident(row, l3) + j)
+    for c in range(front, head_bytes):
+        octets[c] = row[c + gap]
+    if gap:
+        octets[cells[L3] + ipv6.NEXT_HEADER] = tcp.PROTOCOL
+    stop, l4 = head_bytes + n_bytes, innermost.transport(cells) - gap
+    write_network(octets, cells[L3], stop, j, kind & GSO_FIXED_ID != 0)
+    if cells[INNER_L3] >= 0:
+        if cells[PROTOCOL] == udp.PROTOCOL:
+            udp.set_length(octets, cells[L4], stop - cells[L4])
+        write_network(octets, cells[INNER_L3], stop, j, kind & GSO_FIXED_ID_INNER != 0)
+    if innermost.protocol(cells) == udp.PROTOCOL:
+        udp.set_length(octets, l4, stop - l4)
     else:
-        ipv6.set_payload_length(octets, l3, cells[HEAD_BYTES] - l3 - ipv6.HEADER_BYTES + n_bytes)
-    tcp.set_seq(octets, l4, tcp.seq(row, l4) + start)
-    flags = tcp.flags(row, l4)
-    if start + n_bytes < cells[PAYLOAD_BYTES]:
+        write_tcp(octets, l4, cells, j, start, n_bytes)
+
+
+@njit(inline="always")
+def write_network(octets, l3, stop, j, fixed):
+    """Length and ID of the network header at `l3` of segment `j`, whose last byte is before `stop`."""
+    if octet(octets, l3) >> 4 == 4:
+        ipv4.set_total_length(octets, l3, stop - l3)
+        if not fixed:
+            ipv4.set_ident(octets, l3, ipv4.ident(octets, l3) + j)
+    else:
+        ipv6.set_payload_length(octets, l3, stop - l3 - ipv6.HEADER_BYTES)
+
+
+@njit(inline="always")
+def write_tcp(octets, l4, cells, j, start, n_bytes):
+    """Sequence number and flags of segment `j`; of chained frames all have the same flags."""
+    tcp.set_seq(octets, l4, tcp.seq(octets, l4) + start)
+    kind, flags = cells[GSO_TYPE], tcp.flags(octets, l4)
+    if start + n_bytes < cells[PAYLOAD_BYTES] and not kind & GSO_FRAGLIST:
         flags &= ~(tcp.FIN | tcp.PSH)
-    if j and cells[GSO_TYPE] & GSO_ECN:
+    if j and kind & GSO_ECN:
         flags &= ~tcp.CWR
     octets[l4 + tcp.FLAGS] = flags
 
 
 @njit
-def write_checksums(octets, frame, payloads, pieces):
-    l3 = frame[L3]
-    if np.int64(octets[l3]) >> 4 == 4:
-        put16(octets, l3 + ipv4.CHECKSUM, checksum.ipv4_header(octets, l3))
-    tcp.set_checksum(octets, frame[L4], checksum.transport(payloads, pieces, octets, frame))
+def write_checksums(octets, frame, payloads, pieces, network_too):
+    """From the inside outwards. A UDP tunnel without a checksum stays so, and GRE keeps the one it has.
+
+    The kernel's GRO says SKB_GSO_GRE of a GRE tunnel, never SKB_GSO_GRE_CSUM (gre_gro_complete()), so nothing asks for
+    a new checksum when such a packet is cut, and all segments carry the first one's."""
+    if network_too:
+        if octet(octets, frame[L3]) >> 4 == 4:
+            put16(octets, frame[L3] + ipv4.CHECKSUM, checksum.ipv4_header(octets, frame[L3]))
+        if frame[INNER_L3] >= 0 and octet(octets, frame[INNER_L3]) >> 4 == 4:
+            put16(octets, frame[INNER_L3] + ipv4.CHECKSUM, checksum.ipv4_header(octets, frame[INNER_L3]))
+    put16(octets, checksum.field(frame), checksum.transport(payloads, pieces, octets, frame))
+    if innermost.has_outer_udp(frame) and udp.checksum(octets, frame[L4]) != 0:
+        udp.set_checksum(octets, frame[L4], checksum.outer_udp(payloads, pieces, octets, frame))

@@ -14,6 +14,7 @@ from models.train import (
     HEAD_BYTES,
     L3,
     L4,
+    MISSING_BYTES,
     PAYLOAD_BYTES,
     PIECE_BYTES,
     PIECE_SOURCE,
@@ -150,6 +151,7 @@ def train(segments, payloads=SYNTHETIC, *, width=None):
         row[: len(octets)] = np.frombuffer(octets, np.uint8)
         total = len(octets) + f["payload"] + f["tail"]
         dissect(row, min(total, len(octets)), total, cells)
+        cells[MISSING_BYTES] = 0  # a synthetic payload is all there
         cells[TIME_PS] = (i + 1) * 1000 if f["time_ps"] is None else f["time_ps"]
         cells[FRAME_ID] = i if f["frame_id"] is None else f["frame_id"]
         cells[SOURCE], cells[START] = f["source"], f["seq"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from frames import ACK, CWR, ECE, FIN, PSH, URG, octets, payload_bytes, segment, timestamps, train
+from frames import ACK, CWR, ECE, FIN, PSH, URG, datagram, octets, payload_bytes, segment, timestamps, train
 
 from models.offload.segment import cut
 from models.payload import SYNTHETIC
@@ -21,13 +21,18 @@ from models.train import (
     GSO_BYTES,
     GSO_ECN,
     GSO_FIXED_ID,
+    GSO_FRAGLIST,
     GSO_TCP4,
     GSO_TCP6,
     GSO_TYPE,
+    GSO_UDP,
+    HEAD_BYTES,
+    L4,
+    PAYLOAD_BYTES,
     PIECE_COUNT,
     FrameTrain,
 )
-from models.wire import checksum, ipv4, tcp
+from models.wire import checksum, ipv4, ipv6, tcp, udp
 
 
 def super_packet(kind=GSO_TCP4, size=100, **change):
@@ -60,6 +65,8 @@ def column_of(read, frames, at):
         ({"tos": 3}, ipv4.tos, 14, [3, 3, 3]),
         ({"ttl": 3}, ipv4.ttl, 14, [3, 3, 3]),
         ({}, tcp.tsval, 34, [10, 10, 10]),
+        ({"flags": ACK | PSH, "kind": GSO_TCP4 | GSO_FRAGLIST}, tcp.flags, 34, 3 * [ACK | PSH]),
+        ({"ip_id": 5, "kind": GSO_TCP4 | GSO_FRAGLIST}, ipv4.ident, 14, [5, 6, 7]),
     ],
 )
 def test_fields_of_the_segments(change, read, at, expected):
@@ -103,3 +110,68 @@ def test_what_is_not_cut_stays_and_a_partial_checksum_is_completed():
     single = train([segment()])
     single.meta[0, GSO_BYTES] = 100
     assert cut(single, SYNTHETIC) is single
+
+
+def udp_packet(kind=GSO_UDP, **change):
+    """A packet of 250 bytes of datagrams to cut, with the length of all of it in its header."""
+    packets = train([datagram(**({"payload": 250, "frame_id": 40} | change))])
+    packets.meta[0, [GSO_BYTES, GSO_TYPE, FRAME_COUNT, CSUM_STATE]] = 100, kind, 3, CSUM_PARTIAL
+    return packets
+
+
+@pytest.mark.parametrize("kind", [GSO_UDP, GSO_UDP | GSO_FRAGLIST])
+@pytest.mark.parametrize("version", [4, 6])
+def test_datagrams(version, kind):
+    sent = [
+        datagram(version=version, seq=at, ip_id=n, payload=size)
+        for n, at, size in ((0, 0, 100), (1, 100, 100), (2, 200, 50))
+    ]
+    frames = cut(udp_packet(kind, version=version), SYNTHETIC)
+    assert octets(frames) == octets(train(sent))
+    assert column_of(udp.length, frames, int(frames.meta[0, L4])) == [108, 108, 58]
+    assert frames.column("frame_id").tolist() == [40, 41, 42]
+
+
+def test_a_datagram_whose_checksum_would_be_0_says_so_with_all_ones():
+    packets = udp_packet(payload=200)
+    for sport in range(65536):  # some port makes the second datagram's sum come out at 0
+        packets.head[0, 34:36] = sport >> 8, sport & 0xFF
+        if (frames := cut(packets, SYNTHETIC)) and udp.checksum(frames.head[1], 34) == 0xFFFF:
+            break
+    assert udp.checksum(frames.head[1], 34) == 0xFFFF
+
+
+def test_udp_without_the_type_is_not_cut():
+    packets = udp_packet(kind=0)
+    packets.meta[0, CSUM_STATE] = CSUM_NONE
+    assert cut(packets, SYNTHETIC) is packets
+
+
+BIG = 700 * 100  # more than an IP length field holds
+
+
+def test_ipv4_above_65535_bytes_has_no_length_and_its_segments_do():
+    packets = super_packet(payload=100)
+    packets.meta[0, PAYLOAD_BYTES] = BIG
+    ipv4.set_total_length(packets.head[0], 14, 0)
+    assert set(column_of(ipv4.total_length, cut(packets, SYNTHETIC), 14)) == {152}
+
+
+@pytest.mark.parametrize("jumbo", [False, True])
+def test_ipv6_above_65535_bytes_loses_the_header_that_says_its_length(jumbo):
+    sent = train([segment(version=6, seq=100 * n, options=timestamps()) for n in range(700)])
+    exthdr = b"\x06\x00\xc2\x04" + (8 + 32 + BIG).to_bytes(4, "big") if jumbo else b""
+    packets = super_packet(GSO_TCP6, version=6, payload=100, exthdr=exthdr)
+    packets.meta[0, PAYLOAD_BYTES] = BIG
+    ipv6.set_payload_length(packets.head[0], 14, 0)
+    if jumbo:
+        packets.head[0, 14 + ipv6.NEXT_HEADER] = ipv6.HOP_BY_HOP
+    frames = cut(packets, SYNTHETIC)
+    assert octets(frames) == octets(sent)
+    assert set(frames.meta[:, HEAD_BYTES]) == {86} and set(frames.meta[:, L4]) == {54}
+
+
+def test_a_hop_by_hop_header_of_the_sender_stays():
+    packets = super_packet(GSO_TCP6, version=6, exthdr=b"\x06\x00\x01\x04" + bytes(4))
+    packets.head[0, 14 + ipv6.NEXT_HEADER] = ipv6.HOP_BY_HOP
+    assert set(cut(packets, SYNTHETIC).meta[:, HEAD_BYTES]) == {94}
