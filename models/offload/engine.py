@@ -12,17 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.offload import flow_table, gro, lro_driver, lro_hardware, moving
+from models.offload import flow_table, gro, gro_first, lro_driver, lro_hardware, moving
+from models.offload.editions import EDITIONS
 from models.offload.held import (
     AUDIT,
     BOOK_WORDS,
     BUCKETS,
+    EDITION,
     ENGINE,
+    FRAGLIST,
     FRAMES_ALTERED,
     FRAMES_CHECKED,
     FREE_MEMBER,
     FREE_PIECE,
     GRO,
+    GRO_FIRST,
     HELD_FRAMES,
     HELD_MEMBERS,
     HELD_PACKETS,
@@ -44,6 +48,9 @@ from models.offload.held import (
     PER_BUCKET,
     SETUP_WORDS,
     STATE_COLUMNS,
+    TCP_SOCKET,
+    UDP_FORWARDING,
+    UDP_SOCKET,
     Bytes,
     Delivered,
     Held,
@@ -58,13 +65,12 @@ __all__ = ["ENGINES", "LOST", "Engine", "Outcome", "make"]
 NO_LIMIT = 1 << 62
 _NONE: Ints = np.zeros(0, np.int64)
 
+_GRO = {ENGINE: GRO, BUCKETS: gro.BUCKETS, PER_BUCKET: gro.HELD_PER_BUCKET, MAX_BYTES: gro.MAX_PACKET_BYTES}
 SETUPS: dict[str, dict[int, int]] = {
-    "gro": {
-        ENGINE: GRO,
-        BUCKETS: gro.BUCKETS,
-        PER_BUCKET: gro.HELD_PER_BUCKET,
-        MAX_BYTES: gro.MAX_PACKET_BYTES,
-    },
+    "gro": _GRO | {EDITION: EDITIONS["6.18"]},
+    "gro-6.12": _GRO | {EDITION: EDITIONS["6.12"]},
+    "gro-6.1": _GRO | {EDITION: EDITIONS["6.1"]},
+    "gro-2.6.29": {ENGINE: GRO_FIRST, PER_BUCKET: gro_first.HELD},
     "lro-driver": {
         ENGINE: LRO_DRIVER,
         PER_BUCKET: lro_driver.SESSIONS,
@@ -83,6 +89,11 @@ LIMITS = {  # what `make` takes by keyword, and which word of the setup it is
     "max_bytes": MAX_BYTES,
     "max_segments": MAX_SEGMENTS,
     "mtu_bytes": MTU_BYTES,
+    "max_frags": MAX_SEGMENTS,
+    "rx_udp_gro_forwarding": UDP_FORWARDING,
+    "rx_gro_list": FRAGLIST,
+    "udp_socket": UDP_SOCKET,
+    "tcp_socket": TCP_SOCKET,
 }
 
 
@@ -131,17 +142,18 @@ class Engine:
         order[:, 1:] = np.arange(slots).reshape(buckets, per_bucket)
         self._slots = slots
         self._audit = bool(setup[AUDIT])
-        self._width = HEAD_WIDTH
+        self._spare = gro.JUMBO_BYTES if setup[MAX_BYTES] > gro.MAX_PACKET_BYTES else 0  # what a header may grow by
+        self._width = HEAD_WIDTH + self._spare
         self._held = Held(
             cells=np.zeros((slots, len(COLUMNS)), np.int64),
-            head=np.zeros((slots, HEAD_WIDTH), np.uint8),
+            head=np.zeros((slots, self._width), np.uint8),
             state=np.zeros((slots, len(STATE_COLUMNS)), np.int64),
             order=order,
             pieces=np.zeros((0, len(PIECE_COLUMNS) + 1), np.int64),
             members=np.zeros((0, len(COLUMNS) + 1), np.int64),
-            member_head=np.zeros((0, HEAD_WIDTH), np.uint8),
+            member_head=np.zeros((0, self._width), np.uint8),
         )
-        self._out = _scratch(0, 0, HEAD_WIDTH)
+        self._out = _scratch(0, 0, self._width)
 
     def receive(self, train: FrameTrain, payloads: Payloads, *, jiffy: int = 0, polls: Ints = _NONE) -> Outcome:
         """Take a train in, during jiffy `jiffy`; a poll ends, and flushes, before each of the rows `polls` (rising)."""
@@ -236,8 +248,8 @@ class Engine:
 
     def _fit(self, head: Bytes) -> Bytes:
         """`head` as wide as everything here; what is here grows when it must."""
-        if head.shape[1] > self._width:
-            self._width = head.shape[1]
+        if head.shape[1] + self._spare > self._width:
+            self._width = head.shape[1] + self._spare
             held = self._held
             self._held = held._replace(
                 head=widened(held.head, self._width), member_head=widened(held.member_head, self._width)

@@ -91,13 +91,15 @@ def take(setup, held, i, cells, row, pieces, payloads, out, book):
         mine, old, state = held.cells[k], held.head[k], held.state[k]
         why = barred
         if why == Why.NONE:
-            why = rules.refuses(setup, old, state, row, cells)
-        close = why
+            why = rules.refuses(setup, old, mine, state, row, cells)
+        close = Why.NONE if rules.passes_by(setup, cells, why) else why
         if why == Why.NONE:
             rules.joins(setup, old, mine, state, payloads, row, cells)
             join(setup, held, mine, state, row, cells, pieces, book)
             close = rules.closes(setup, state, row, cells)
-    starts = why != Why.NONE and barred == Why.NONE and (place == ABSENT or rules.starts_after_refusal(setup))
+    starts = why != Why.NONE and barred == Why.NONE
+    if place != ABSENT:
+        starts &= close != Why.NONE and rules.starts_after_refusal(setup)
     passed = Why.NONE if starts else barred
     if starts:
         passed = rules.declines(setup, row, cells)
@@ -119,8 +121,8 @@ def take(setup, held, i, cells, row, pieces, payloads, out, book):
 
 @njit(inline="always")
 def find(setup, held, bucket, row, cells):
-    """The place in the bucket of the first packet held of the frame's flow; ABSENT if there is none."""
-    for p in range(held.order[bucket, 0]):
+    """The place in the bucket of the newest packet held of the frame's flow; ABSENT if there is none."""
+    for p in range(held.order[bucket, 0] - 1, -1, -1):
         k = held.order[bucket, 1 + p]
         if rules.same_flow(setup, held.head[k], held.cells[k], row, cells):
             return p
@@ -150,7 +152,7 @@ def flush(
     pattern,
     prefix,
 ):
-    """Deliver what is held: buckets in order, oldest first; a bucket ends at this jiffy's first if `only_older`."""
+    """Deliver what is held, bucket by bucket; oldest first, a bucket ends at this jiffy's first if `only_older`."""
     held = Held(held_cells, held_head, state, order, held_pieces, members, member_head)
     out = Delivered(out_cells, out_head, out_pieces, marks, scratch)
     payloads = Payloads(captured, pattern, prefix)
@@ -164,4 +166,5 @@ def deliver_all(setup, held, time_ps, why, only_older, payloads, out, book):
         while held.order[bucket, 0]:
             if only_older and held.state[held.order[bucket, 1], AGE] == setup[JIFFY]:
                 break
-            deliver(setup, held, bucket, 0, time_ps, BY_FLUSH, why, payloads, out, book)
+            place = held.order[bucket, 0] - 1 if rules.flushes_newest_first(setup) else 0
+            deliver(setup, held, bucket, place, time_ps, BY_FLUSH, why, payloads, out, book)

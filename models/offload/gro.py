@@ -1,20 +1,36 @@
-"""Linux generic receive offload, edition 6.18: the rule book.
+"""Linux generic receive offload, editions 6.1, 6.12 and 6.18: the rule book, and the rules of TCP.
 
-Models: TCP over IPv4 and IPv6 (with extension headers), tags in the frame or stripped, input that is merged already.
-Leaves out: tunnels, UDP, BIG TCP above 65,535 bytes, TLS and page-pool marks, sockets that steer early demultiplexing.
-Sources: rules of net/core/gro.c, net/ipv4/af_inet.c, net/ipv6/ip6_offload.c, net/ipv4/tcp_offload.c and
-    include/net/gro.h, as collected in the project's fact sheet, sections 1.1 to 1.8, column "newest"; own words.
-Checked by: tests/models/offload/test_gro.py, which has the kernel's own self-test (tools/testing/selftests/drivers/
-    net/gro.c) as a table; tests/kernel/ against the running kernel.
+Models: TCP over IPv4 and IPv6 (with extension headers), tags in the frame or stripped, input that is merged already,
+    packets above 65,535 bytes (BIG TCP), TCP chained as it came (`rx-gro-list`). UDP is in `gro_udp.py`, tunnels are in
+    `gro_tunnel.py`, network headers in `gro_network.py`; what differs between editions is data, `editions.py`.
+Leaves out: TLS and page-pool marks, sockets that steer early demultiplexing, conntrack and tc marks; where the kernel
+    puts payload (fragments or a list), which no rule of these editions looks at.
+Sources: rules of net/core/gro.c, net/ipv4/tcp_offload.c and net/ipv6/tcpv6_offload.c, read in 6.1.192, 6.12.117 and
+    6.18.9; the project's fact sheet, sections 1.1 to 1.9; own words.
+Checked by: tests/models/offload/test_gro.py; test_gro_selftest.py, the kernel's own self-test as a table;
+    test_gro_editions.py; tests/kernel/ against the running kernel.
 
-Questions are in the order a frame meets them; rules within one are in the order of the kernel's function.
+Questions are in the order a frame meets them; rules within one are in the order of the kernel's function. What most
+frames meet is inlined into the loop over them, what few meet is called.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
-from models.offload.held import FIXED_ID, IP_BYTES, MAX_BYTES, MSS, NEXT_SEQ, SEGMENTS
+from models.offload import gro_network, gro_tunnel, gro_udp
+from models.offload.editions import BIG_IPV4, CWR_COMPARED, MERGED_STAND_STILL, TCP_FRAGLIST
+from models.offload.gro_network import FIXED_FIRST, FIXED_SECOND, ONLY, is_ipv4
+from models.offload.held import (
+    CHAINED,
+    EDITION,
+    FIXED_ID,
+    FRAGLIST,
+    IP_BYTES,
+    MAX_BYTES,
+    MSS,
+    NEXT_SEQ,
+    SEGMENTS,
+    TCP_SOCKET,
+)
 from models.offload.kernel import njit
 from models.offload.why import Why
 from models.train import (
@@ -22,63 +38,80 @@ from models.train import (
     CSUM_NONE,
     CSUM_PARTIAL,
     CSUM_STATE,
+    CSUM_VERIFIED,
     GSO_BYTES,
+    GSO_ECN,
     GSO_FIXED_ID,
+    GSO_FIXED_ID_INNER,
+    GSO_FRAGLIST,
     GSO_SEGMENTS,
     GSO_TCP4,
     GSO_TCP6,
     GSO_TYPE,
     HEAD_BYTES,
+    INNER_L3,
     L3,
     L4,
     PAYLOAD_BYTES,
     PROTOCOL,
     RX_HASH,
-    TAIL_BYTES,
     VLAN_STRIPPED,
 )
-from models.wire import checksum, ipv4, ipv6, tcp
-from models.wire.octets import be32, put16, same
+from models.wire import checksum, gre, innermost, ipv4, ipv6, tcp, udp
+from models.wire.octets import be32, put32, same
 
 BUCKETS = 8  # GRO_HASH_BUCKETS, include/linux/netdevice.h
 HELD_PER_BUCKET = 8  # MAX_GRO_SKBS, net/core/gro.c
 MAX_PACKET_BYTES = 65536  # GRO_LEGACY_MAX_SIZE, the default of gro_max_size; a packet stays below it
+MAX_CHAINED = 64  # tcp_gro_receive()
 
-NEVER_HELD = tcp.URG | tcp.PSH | tcp.RST | tcp.SYN | tcp.FIN
-FLOW_LABEL_AND_VERSION = 0xF00FFFFF
-WHOLE_FIRST_BYTE = 0x45  # version 4, header of five words
-
-
-@njit(inline="always")
-def is_ipv4(row, l3):
-    return np.int64(row[l3]) >> 4 == 4
+ENDS_RUN = tcp.FIN | tcp.PSH  # flags that may differ: the frame that has one is the last
+JUMBO_BYTES = 8  # a hop-by-hop header with the jumbo option, RFC 2675
+JUMBO_OPTION = 0xC204  # type and length
 
 
 @njit(inline="always")
-def overlooks(payloads, pieces, row, cells):
+def overlooks(setup, payloads, pieces, row, cells):
     """inet_gro_receive(), ipv6_gro_receive(), tcp4_gro_receive(): exits that leave every held packet where it is."""
     l3 = cells[L3]
     if l3 < 0:
         return Why.NOT_IP
-    if is_ipv4(row, l3):
-        if ipv4.protocol(row, l3) != tcp.PROTOCOL:
-            return Why.NOT_TCP
-        if np.int64(row[l3]) != WHOLE_FIRST_BYTE:
-            return Why.IP_OPTIONS
-        if ipv4.fragment(row, l3) & (ipv4.MF | ipv4.OFFSET_MASK):
-            return Why.FRAGMENT
-        if not checksum.ipv4_header_is_right(row, l3):
-            return Why.CHECKSUM
-    elif cells[PROTOCOL] != tcp.PROTOCOL:
-        return Why.FRAGMENT if ipv6.next_header(row, l3) == ipv6.FRAGMENT else Why.NOT_TCP
-    if cells[L4] < 0 or cells[PROTOCOL] != tcp.PROTOCOL:
+    if cells[INNER_L3] >= 0:
+        return gro_tunnel.overlooks(setup, payloads, pieces, row, cells)
+    if cells[PROTOCOL] != tcp.PROTOCOL:
+        return overlooks_others(setup, payloads, pieces, row, cells)
+    why = gro_network.overlooks(setup[EDITION], row, l3, cells[L4])
+    if why == Why.NONE and (cells[CSUM_STATE] == CSUM_NONE or cells[CSUM_STATE] == CSUM_BAD):
+        return overlooks_checksum(payloads, pieces, row, cells)
+    return why
+
+
+@njit
+def overlooks_checksum(payloads, pieces, row, cells):
+    """tcp4_gro_receive(), for a frame that the card has not verified: it is summed, unless it is barred anyway."""
+    if bars(row, cells) != Why.NONE:
+        return Why.NONE
+    right = cells[CSUM_STATE] != CSUM_BAD and checksum.transport_is_right(payloads, pieces, row, cells)
+    return Why.NONE if right else Why.CHECKSUM
+
+
+@njit
+def overlooks_others(setup, payloads, pieces, row, cells):
+    """What is not TCP as far as dissection got: UDP, other protocols, fragments, headers cut short."""
+    l3 = cells[L3]
+    protocol = ipv4.protocol(row, l3) if is_ipv4(row, l3) else ipv6.next_header(row, l3)
+    if protocol == gre.PROTOCOL or protocol == ipv4.ENCAPSULATED or protocol == ipv6.ENCAPSULATED:
+        return Why.TUNNEL
+    if not is_ipv4(row, l3) and protocol == ipv6.FRAGMENT:
+        return Why.FRAGMENT
+    if protocol != tcp.PROTOCOL and protocol != udp.PROTOCOL and cells[PROTOCOL] != udp.PROTOCOL:
+        return Why.NOT_TCP
+    why = gro_network.overlooks(setup[EDITION], row, l3, cells[L4])
+    if why != Why.NONE:
+        return why
+    if cells[L4] < 0:
         return Why.MALFORMED
-    if cells[CSUM_STATE] == CSUM_NONE or cells[CSUM_STATE] == CSUM_BAD:
-        if bars(row, cells) != Why.NONE:
-            return Why.NONE  # what will not be merged is not verified
-        if cells[CSUM_STATE] == CSUM_BAD or not checksum.transport_is_right(payloads, pieces, row, cells):
-            return Why.CHECKSUM
-    return Why.NONE
+    return gro_udp.overlooks(setup, payloads, pieces, row, cells, bars(row, cells) != Why.NONE)
 
 
 @njit(inline="always")
@@ -86,59 +119,46 @@ def bars(row, cells):
     """The flush flag: the frame goes up, and the held packet of its flow before it."""
     if cells[GSO_BYTES] and not cells[GSO_TYPE] & (GSO_TCP4 | GSO_TCP6):  # dev_gro_receive()
         return Why.ALREADY_MERGED
-    l3 = cells[L3]
-    ip_bytes = cells[HEAD_BYTES] - l3 + cells[PAYLOAD_BYTES] + cells[TAIL_BYTES]
-    if is_ipv4(row, l3):
-        if ipv4.total_length(row, l3) != ip_bytes:
-            return Why.PADDING
-        if ipv4.fragment(row, l3) & ~ipv4.DF:
-            return Why.DF
-    elif ipv6.payload_length(row, l3) + ipv6.HEADER_BYTES != ip_bytes:
-        return Why.PADDING
-    return Why.NONE
+    if cells[INNER_L3] >= 0:
+        return gro_tunnel.bars(row, cells)
+    return gro_network.bars(row, cells, cells[L3])
 
 
 @njit(inline="always")
 def bucket(cells):
-    """dev_gro_receive(): the low bits of the card's hash, 0 without one."""
     return cells[RX_HASH] & (BUCKETS - 1)
 
 
 @njit(inline="always")
 def same_flow(old, was, row, cells):
-    """gro_list_prepare(), vlan_gro_receive(), then the address tests of the IP layers and the ports of TCP."""
-    l3, l4 = cells[L3], cells[L4]
-    if was[L3] != l3 or was[L4] != l4 or tcp.ports(old, l4) != tcp.ports(row, l4):
+    """gro_list_prepare(), vlan_gro_receive(), then the address tests of the IP layers and the ports of TCP and UDP."""
+    l3, l4 = cells[L3], innermost.transport(cells)
+    if was[L3] != l3 or innermost.transport(was) != l4 or tcp.ports(old, l4) != tcp.ports(row, l4):
         return False
     if was[RX_HASH] != cells[RX_HASH] or was[VLAN_STRIPPED] != cells[VLAN_STRIPPED]:
         return False
     if not same(old, row, 0, l3):  # MAC header and tags in the frame
         return False
-    if is_ipv4(row, l3):
-        return ipv4.source(old, l3) == ipv4.source(row, l3) and ipv4.destination(old, l3) == ipv4.destination(row, l3)
-    if (ipv6.flow_word(old, l3) ^ ipv6.flow_word(row, l3)) & FLOW_LABEL_AND_VERSION:
-        return False
-    if ipv6.next_header(old, l3) != ipv6.next_header(row, l3):
-        return False
-    return same(old, row, l3 + ipv6.SOURCE, l4)  # addresses, then extension headers byte by byte
+    if cells[INNER_L3] >= 0:
+        return gro_tunnel.same_tunnel(old, was, row, cells)
+    return gro_network.same_hosts(old, row, l3, l4)
 
 
 @njit(inline="always")
-def refuses(setup, old, state, row, cells):
-    """tcp_gro_receive(): why the frame may not join held packet `k` of its flow."""
-    l4 = cells[L4]
-    word = be32(old, l4 + tcp.OFFSET) ^ be32(row, l4 + tcp.OFFSET)  # offset, reserved bits, flags, window
-    if word & ~((tcp.FIN | tcp.PSH) << 16):
-        if word & (tcp.CWR << 16):
-            return Why.CWR
-        if word & ~((tcp.FIN | tcp.PSH) << 16) & 0x0FFF0000:
-            return Why.FLAGS
-        return Why.OPTIONS if word >> 28 else Why.WINDOW
+def refuses(setup, old, was, state, row, cells):
+    """tcp_gro_receive(): why the frame may not join the held packet of its flow."""
+    if innermost.protocol(cells) != tcp.PROTOCOL:
+        why = network_refuses(setup[EDITION], old, state, row, cells)
+        return gro_udp.refuses(setup, was, state, cells) if why == Why.NONE else why
+    l4 = innermost.transport(cells)
+    why = flags_refuse(setup[EDITION], be32(old, l4 + tcp.OFFSET), be32(row, l4 + tcp.OFFSET))
+    if why != Why.NONE:
+        return why
     if tcp.ack(old, l4) != tcp.ack(row, l4):
         return Why.ACK
     if not same(old, row, l4 + tcp.MINIMUM_BYTES, cells[HEAD_BYTES]):
         return Why.OPTIONS
-    why = network_refuses(old, state, row, cells[L3])
+    why = network_refuses(setup[EDITION], old, state, row, cells)
     if why != Why.NONE:
         return why
     if cells[GSO_BYTES]:
@@ -150,34 +170,73 @@ def refuses(setup, old, state, row, cells):
         return Why.SIZE
     if tcp.seq(row, l4) != state[NEXT_SEQ]:
         return Why.GAP
-    if state[IP_BYTES] + cells[PAYLOAD_BYTES] >= setup[MAX_BYTES]:  # skb_gro_receive()
+    if setup[FRAGLIST] and state[CHAINED]:
+        return chain_refuses(old, was, state, row, cells)
+    n_bytes = state[IP_BYTES] + cells[PAYLOAD_BYTES]
+    if n_bytes >= setup[MAX_BYTES] or (n_bytes >= MAX_PACKET_BYTES and not may_be_big(setup[EDITION], row, cells)):
         return Why.LIMIT
     return Why.NONE
 
 
 @njit(inline="always")
-def network_refuses(old, state, row, l3):
-    """gro_receive_network_flush(): inet_gro_flush() and ipv6_gro_flush()."""
-    if not is_ipv4(row, l3):
-        if ipv6.traffic_class(old, l3) != ipv6.traffic_class(row, l3):
-            return Why.TOS if (ipv6.traffic_class(old, l3) ^ ipv6.traffic_class(row, l3)) & 0xFC else Why.ECN
-        return Why.TTL if ipv6.hop_limit(old, l3) != ipv6.hop_limit(row, l3) else Why.NONE
-    if ipv4.ttl(old, l3) != ipv4.ttl(row, l3):
-        return Why.TTL
-    if ipv4.tos(old, l3) != ipv4.tos(row, l3):
-        return Why.TOS if (ipv4.tos(old, l3) ^ ipv4.tos(row, l3)) & 0xFC else Why.ECN
-    if (ipv4.fragment(old, l3) ^ ipv4.fragment(row, l3)) & ipv4.DF:
-        return Why.DF
-    step = (ipv4.ident(row, l3) - ipv4.ident(old, l3)) & 0xFFFF
-    if state[SEGMENTS] == 1 and step == 0:
-        return Why.NONE  # the second segment decides: fixed from here on, see joins()
-    return Why.NONE if step == (0 if state[FIXED_ID] else state[SEGMENTS] & 0xFFFF) else Why.IP_ID
+def flags_refuse(edition, was, word):
+    """Of the word with data offset, reserved bits, flags and window, all but FIN and PSH must be equal."""
+    changed = (was ^ word) & ~(ENDS_RUN << 16)
+    if word & (tcp.CWR << 16):
+        return Why.CWR
+    if changed & (tcp.CWR << 16) and edition & CWR_COMPARED:
+        return Why.CWR
+    changed &= ~(tcp.CWR << 16)
+    if changed & 0x0FFF0000:
+        return Why.FLAGS
+    if changed >> 28:
+        return Why.OPTIONS
+    return Why.WINDOW if changed else Why.NONE
+
+
+@njit(inline="always")
+def network_refuses(edition, old, state, row, cells):
+    """gro_receive_network_flush()."""
+    if cells[INNER_L3] >= 0:
+        return gro_tunnel.refuses(edition, old, state, row, cells)
+    return gro_network.refuses(edition, old, state, row, cells[L3], ONLY)
+
+
+@njit
+def chain_refuses(old, was, state, row, cells):
+    """tcp_gro_receive() for a packet of chained frames: what a chain cannot restore must be equal too."""
+    l4 = innermost.transport(cells)
+    if (tcp.flags(old, l4) ^ tcp.flags(row, l4)) & ENDS_RUN:
+        return Why.FLAGS
+    if was[CSUM_STATE] != cells[CSUM_STATE]:
+        return Why.CHECKSUM
+    if cells[GSO_BYTES]:
+        return Why.ALREADY_MERGED
+    whole = cells[HEAD_BYTES] - cells[L3] + cells[PAYLOAD_BYTES]  # skb_gro_receive_list() counts the header too
+    return Why.LIMIT if state[SEGMENTS] >= MAX_CHAINED or state[IP_BYTES] + whole >= MAX_PACKET_BYTES else Why.NONE
+
+
+@njit
+def may_be_big(edition, row, cells):
+    """skb_gro_receive(): above 65,535 bytes only TCP that is in no tunnel, and what the edition knows of it."""
+    l3 = cells[L3]
+    if cells[INNER_L3] >= 0:
+        return False
+    return edition & BIG_IPV4 != 0 or (not is_ipv4(row, l3) and ipv6.next_header(row, l3) == tcp.PROTOCOL)
+
+
+@njit(inline="always")
+def passes_by(cells, why):
+    """udp_gro_receive_segment(): a datagram that may not be chained for its checksum leaves the held packet alone."""
+    return why == Why.CHECKSUM and innermost.protocol(cells) == udp.PROTOCOL
 
 
 @njit(inline="always")
 def declines(row, cells):
-    """tcp_gro_receive(), out_check_final, for a frame that did not join: it is its own whole run."""
-    flags = tcp.flags(row, cells[L4])
+    """tcp_gro_receive(), out_check_final, for a frame that did not join: it is its whole run. UDP is always held."""
+    if innermost.protocol(cells) == udp.PROTOCOL:
+        return Why.NONE
+    flags = tcp.flags(row, innermost.transport(cells))
     if cells[GSO_BYTES] and cells[PAYLOAD_BYTES] != cells[GSO_SEGMENTS] * cells[GSO_BYTES]:
         return Why.SHORT
     if cells[PAYLOAD_BYTES] == 0:
@@ -195,18 +254,36 @@ def closing_flags(flags):
 
 
 @njit(inline="always")
-def joins(old, state, row, cells):
-    """The second segment decides whether IDs are fixed; FIN and PSH go into the header that is kept."""
-    l3, l4 = cells[L3], cells[L4]
-    if state[SEGMENTS] == 1 and is_ipv4(row, l3) and ipv4.ident(row, l3) == ipv4.ident(old, l3):
-        state[FIXED_ID] = 1
-    old[l4 + tcp.FLAGS] = tcp.flags(old, l4) | (tcp.flags(row, l4) & (tcp.FIN | tcp.PSH))
+def starts(setup, state, row, cells):
+    """tcp4_check_fraglist_gro(); inet_gro_receive() of 6.1 for a packet that came merged."""
+    state[CHAINED] = 0
+    if setup[FRAGLIST] and not cells[GSO_BYTES] and innermost.protocol(cells) == tcp.PROTOCOL:
+        state[CHAINED] = setup[TCP_SOCKET] == 0 and setup[EDITION] & TCP_FRAGLIST != 0
+    if cells[GSO_BYTES] and setup[EDITION] & MERGED_STAND_STILL:
+        l3 = innermost.network(cells)
+        if is_ipv4(row, l3) and ipv4.fragment(row, l3) & ipv4.DF:
+            state[FIXED_ID] = FIXED_FIRST
+
+
+@njit(inline="always")
+def joins(setup, old, state, row, cells):
+    """The second segment decides whether IDs stand still; FIN and PSH go into the header that is kept."""
+    if state[SEGMENTS] == 1:
+        if cells[INNER_L3] >= 0:
+            gro_tunnel.decides_id(setup[EDITION], old, state, row, cells)
+        elif is_ipv4(row, cells[L3]):
+            gro_network.decides_id(setup[EDITION], old, state, row, cells[L3], ONLY)
+    if innermost.protocol(cells) == tcp.PROTOCOL:
+        l4 = innermost.transport(cells)
+        old[l4 + tcp.FLAGS] = tcp.flags(old, l4) | (tcp.flags(row, l4) & ENDS_RUN)
 
 
 @njit(inline="always")
 def closes(state, row, cells):
     """tcp_gro_receive(), out_check_final, for a frame that joined."""
-    why = closing_flags(tcp.flags(row, cells[L4]))
+    if innermost.protocol(cells) == udp.PROTOCOL:
+        return gro_udp.closes(state, cells)
+    why = closing_flags(tcp.flags(row, innermost.transport(cells)))
     if why != Why.NONE:
         return why
     if cells[GSO_BYTES]:
@@ -215,20 +292,59 @@ def closes(state, row, cells):
 
 
 @njit
-def completes(state, row, cells):
-    """gro_complete(), tcp4_gro_complete(), tcp6_gro_complete(): one segment goes up as it came."""
+def completes(setup, state, row, cells):
+    """gro_complete() and, from the outside inwards, those of the headers: one segment goes up as it came."""
     if state[SEGMENTS] == 1:
         return
-    l3, l4 = cells[L3], cells[L4]
-    l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
     cells[GSO_BYTES] = state[MSS]
     cells[GSO_SEGMENTS] = state[SEGMENTS]
-    if is_ipv4(row, l3):
-        cells[GSO_TYPE] |= GSO_TCP4 | (GSO_FIXED_ID if state[FIXED_ID] else 0)
-        ipv4.set_total_length(row, l3, state[IP_BYTES])
-        put16(row, l3 + ipv4.CHECKSUM, checksum.ipv4_header(row, l3))
+    if cells[INNER_L3] >= 0:
+        gro_tunnel.completes(row, cells)
+    l3 = innermost.network(cells)
+    if not is_ipv4(row, l3) and cells[HEAD_BYTES] - l3 + cells[PAYLOAD_BYTES] - ipv6.HEADER_BYTES > 0xFFFF:
+        inserts_jumbo(row, cells, l3)
     else:
-        cells[GSO_TYPE] |= GSO_TCP6
-        ipv6.set_payload_length(row, l3, state[IP_BYTES] - ipv6.HEADER_BYTES)
+        gro_network.completes(row, cells, l3)
+    if innermost.protocol(cells) == udp.PROTOCOL:
+        gro_udp.completes(setup, row, cells)
+    else:
+        tcp_completes(setup[EDITION], state, row, cells)
+
+
+@njit
+def tcp_completes(edition, state, row, cells):
+    """tcp4_gro_complete(), tcp6_gro_complete(), tcp_gro_complete(). IDs are of IPv4, so TCP over IPv6 names none."""
+    l3, l4 = innermost.network(cells), innermost.transport(cells)
+    cells[GSO_TYPE] |= GSO_TCP4 if is_ipv4(row, l3) else GSO_TCP6
+    if state[CHAINED]:
+        cells[GSO_TYPE] |= GSO_FRAGLIST
+        if cells[CSUM_STATE] != CSUM_PARTIAL:
+            cells[CSUM_STATE] = CSUM_VERIFIED
+        return
+    if is_ipv4(row, l3):
+        if cells[INNER_L3] < 0:
+            cells[GSO_TYPE] |= GSO_FIXED_ID if state[FIXED_ID] else 0
+        else:
+            inner = gro_network.fixed_bit(edition, gro_network.INNER)
+            cells[GSO_TYPE] |= GSO_FIXED_ID_INNER if state[FIXED_ID] & inner else 0
+            cells[GSO_TYPE] |= GSO_FIXED_ID if inner == FIXED_SECOND and state[FIXED_ID] & FIXED_FIRST else 0
+    if tcp.flags(row, l4) & tcp.CWR and not edition & CWR_COMPARED:
+        cells[GSO_TYPE] |= GSO_ECN
+    l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
     tcp.set_checksum(row, l4, checksum.fold(checksum.pseudo(row, l3, tcp.PROTOCOL, l4_bytes)))
     cells[CSUM_STATE] = CSUM_PARTIAL
+
+
+@njit
+def inserts_jumbo(row, cells, l3):
+    """ipv6_gro_complete(): above 65,535 bytes a hop-by-hop header says the length. `row` has room for it."""
+    at = l3 + ipv6.HEADER_BYTES
+    for k in range(cells[HEAD_BYTES] - 1, at - 1, -1):
+        row[k + JUMBO_BYTES] = row[k]
+    cells[HEAD_BYTES] += JUMBO_BYTES
+    cells[L4] += JUMBO_BYTES
+    row[at], row[at + 1] = row[l3 + ipv6.NEXT_HEADER], 0
+    row[at + 2], row[at + 3] = JUMBO_OPTION >> 8, JUMBO_OPTION & 0xFF
+    put32(row, at + 4, cells[HEAD_BYTES] - at + cells[PAYLOAD_BYTES])
+    row[l3 + ipv6.NEXT_HEADER] = ipv6.HOP_BY_HOP
+    ipv6.set_payload_length(row, l3, 0)

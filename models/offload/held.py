@@ -20,7 +20,8 @@ STATE_COLUMNS = (
     "ip_bytes",  # length from the IP header on
     "segments",  # frames in it, as far as this engine knows
     "mss",  # payload of the first segment, or of the longest where the engine says so
-    "fixed_id",  # 1: every segment has the first one's IP ID
+    "fixed_id",  # not 0: every segment has the first one's IP ID; bits where there are two IP headers
+    "chained",  # 1: frames are chained as they came (rx-gro-list)
     "tsval",  # of the first segment, where the engine keeps it; else 0
     "saw_timestamps",
     "age",  # the jiffy in which it was first held
@@ -35,6 +36,7 @@ STATE_COLUMNS = (
     SEGMENTS,
     MSS,
     FIXED_ID,
+    CHAINED,
     TSVAL,
     SAW_TIMESTAMPS,
     AGE,
@@ -48,8 +50,9 @@ NEXT_PIECE = len(PIECE_COLUMNS)  # in both arenas the last column links a packet
 NEXT_MEMBER = len(COLUMNS)
 
 # `setup` int64[...]: what the engine is and its limits; `jiffy` is set anew by every call
-ENGINE, BUCKETS, PER_BUCKET, MAX_BYTES, MAX_SEGMENTS, MTU_BYTES, AUDIT, JIFFY, SETUP_WORDS = range(9)
-GRO, LRO_DRIVER, MERGE_EVERYTHING = range(3)
+ENGINE, BUCKETS, PER_BUCKET, MAX_BYTES, MAX_SEGMENTS, MTU_BYTES, AUDIT, JIFFY = range(8)
+EDITION, UDP_FORWARDING, FRAGLIST, UDP_SOCKET, TCP_SOCKET, SETUP_WORDS = range(8, 14)  # of Linux GRO
+GRO, GRO_FIRST, LRO_DRIVER, MERGE_EVERYTHING = range(4)
 
 # what is lost when a merged packet is cut again, in the order of the audit's totals
 LOST = ("ce", "ack", "window", "tsval", "tsecr", "psh", "urgent", "tos", "ttl", "ip_id", "vlan", "options", "boundary")

@@ -51,7 +51,6 @@ from models.train import (
     GSO_SEGMENTS,
     HEAD_BYTES,
     L3,
-    L4,
     MISSING_BYTES,
     PAYLOAD_BYTES,
     PIECE_BYTES,
@@ -64,7 +63,7 @@ from models.train import (
     START,
     TIME_PS,
 )
-from models.wire import tcp
+from models.wire import innermost, tcp
 
 CLOSED_BY, CLOSE = 0, 1  # rows of `out.marks`
 
@@ -77,7 +76,7 @@ def hold(setup, held, bucket, row, cells, pieces, book):
     mine, state = held.cells[k], held.state[k]
     copy(mine, cells)
     copy(held.head[k], row)
-    state[NEXT_SEQ] = (tcp.seq(row, cells[L4]) + cells[PAYLOAD_BYTES]) & 0xFFFFFFFF
+    state[NEXT_SEQ] = (tcp.seq(row, innermost.transport(cells)) + cells[PAYLOAD_BYTES]) & 0xFFFFFFFF
     state[IP_BYTES] = cells[HEAD_BYTES] - cells[L3] + cells[PAYLOAD_BYTES]
     state[SEGMENTS] = cells[GSO_SEGMENTS] if cells[GSO_BYTES] else 1
     state[MSS] = cells[GSO_BYTES] if cells[GSO_BYTES] else cells[PAYLOAD_BYTES]

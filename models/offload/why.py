@@ -28,11 +28,11 @@ class Why(IntEnum):
     NONE = 0
     FIRST = 1  # no held packet of its flow
     NOT_IP = 2
-    NOT_TCP = 3
+    NOT_TCP = 3  # nor UDP that the engine was asked to merge
     IP_OPTIONS = 4
     FRAGMENT = 5
     MALFORMED = 6  # a header that contradicts itself or is cut short
-    CHECKSUM = 7  # wrong, of the IP header or of TCP; or not known to be right where the engine wants that
+    CHECKSUM = 7  # wrong, of any header; or not known to be right, or absent, where the engine wants that
     PADDING = 8  # the frame is longer or shorter than its IP packet says
     ALREADY_MERGED = 9  # by a card or another engine that does not say how
     NO_PAYLOAD = 10
@@ -54,11 +54,12 @@ class Why(IntEnum):
     LIMIT = 26  # the packet is as large as the engine makes them
     TABLE_FULL = 27
     OFF = 28  # no engine looked at it
+    TUNNEL = 29  # one that the engine does not look into, or a second one
     # only of completed packets
-    SHORT = 29  # the last segment is shorter than the others
-    EVICTED = 30  # the oldest, by a new flow
-    POLL_END = 31  # flushed at the end of a poll
-    TIMER = 32  # flushed by a timer, or for its age
+    SHORT = 30  # the last segment is shorter than the others
+    EVICTED = 31  # the oldest, by a new flow
+    POLL_END = 32  # flushed at the end of a poll
+    TIMER = 33  # flushed by a timer, or for its age
 
     @property
     def label(self) -> str:

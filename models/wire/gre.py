@@ -32,9 +32,11 @@ def protocol_type(row, at):
 @njit(inline="always")
 def header_bytes(row, at):
     """Length with what the flags say is there."""
-    word = flags(row, at)
-    present = (word & CHECKSUM_FLAG != 0) + (word & KEY_FLAG != 0) + (word & SEQUENCE_FLAG != 0)
-    return MINIMUM_BYTES + WORD_BYTES * present
+    length = MINIMUM_BYTES
+    for flag in (CHECKSUM_FLAG, KEY_FLAG, SEQUENCE_FLAG):
+        if flags(row, at) & flag:
+            length += WORD_BYTES
+    return length
 
 
 @njit(inline="always")

@@ -40,6 +40,8 @@ def timestamps(tsval=10, tsecr=5):
 
 TUNNELS = ("vxlan", "geneve", "geneve-options", "geneve-ip", "gre", "gre-key", "gre-csum", "gretap", "ipip")
 
+GRE_FLAGS = {"key": 0x2000, "csum": 0x8000, "seq": 0x1000}
+
 
 def segment(**change):
     """A segment's description; sequence numbers count from 0, and are the payload's place in the stream.
@@ -48,12 +50,14 @@ def segment(**change):
     fields = {
         "version": 4, "sport": 1500, "dport": 8000, "seq": 0, "ack": 100, "flags": ACK, "window": 65535, "urgent": 0,
         "reserved": 0, "options": b"", "payload": 100, "ttl": 8, "tos": 0, "df": 1, "ip_id": 0, "ip_options": b"",
-        "fragment": 0, "label": 0, "exthdr": b"", "source": 1, "src": 1, "dst": 2, "mac": 1, "tag": b"", "tail": 0,
+        "fragment": 0, "label": 0, "exthdr": b"", "exthdr_kind": 60, "source": 1, "src": 1, "dst": 2, "mac": 1,
+        "tag": b"", "tail": 0,
         "vlan_stripped": 0, "rx_hash": 0, "csum_state": CSUM_VERIFIED, "csum_error": 0, "ip_csum_error": 0,
-        "protocol": 6, "ethertype": None, "isn": 0x1000, "time_ps": None, "frame_id": None, "no_csum": 0,
+        "short": 0, "protocol": 6, "ethertype": None, "isn": 0x1000, "time_ps": None, "frame_id": None, "no_csum": 0,
         "tunnel": None, "outer_version": 4, "outer_ttl": 64, "outer_tos": 0, "outer_df": 1, "outer_id": 0,
         "outer_fragment": 0, "outer_label": 0, "outer_sport": 40000, "outer_csum": 0, "outer_csum_error": 0,
-        "outer_ip_csum_error": 0, "outer_src": 11, "vni": 5, "tunnel_flags": None, "inner_mac": 3,
+        "outer_ip_csum_error": 0, "outer_ip_options": b"", "outer_src": 11, "vni": 5, "tunnel_flags": None,
+        "inner_mac": 3,
     }  # fmt: skip
     if unknown := set(change) - set(fields):
         raise ValueError(unknown)
@@ -62,7 +66,7 @@ def segment(**change):
 
 def datagram(**change):
     """A UDP datagram's description, of the same fields."""
-    return segment(protocol=17, **change)
+    return segment(**({"protocol": 17} | change))
 
 
 def tcp_header(f):
@@ -78,12 +82,13 @@ def udp_header(f):
     return struct.pack(">HHHH", f["sport"], f["dport"], 8 + f["payload"], 0)
 
 
-def ip_header(f, protocol, length, *, exthdr=b"", ip_options=b"", csum_error=0):
+def ip_header(f, protocol, length, *, exthdr=b"", csum_error=0):
     """The network header of `f` in front of `length` bytes, with its checksum."""
     if f["version"] == 6:
-        first = 6 << 28 | f["tos"] << 20 | f["label"]
-        return struct.pack(">IHBB16s16s", first, len(exthdr) + length, 60 if exthdr else protocol, f["ttl"],
+        first, kind = 6 << 28 | f["tos"] << 20 | f["label"], f["exthdr_kind"] if exthdr else protocol
+        return struct.pack(">IHBB16s16s", first, len(exthdr) + length, kind, f["ttl"],
                            bytes(15) + bytes([f["src"]]), bytes(15) + bytes([f["dst"]])) + exthdr  # fmt: skip
+    ip_options = f["ip_options"]
     made = bytearray(
         struct.pack(">BBHHHBBH4s4s", 0x45 + len(ip_options) // 4, f["tos"], 20 + len(ip_options) + length,
                     f["ip_id"] & 0xFFFF, (0x4000 if f["df"] else 0) | f["fragment"], f["ttl"], protocol, 0,
@@ -108,11 +113,10 @@ def tunnel_header(f, inner):
     if kind == "ipip":
         return 4 if f["version"] == 4 else 41, b""
     if kind.startswith("gre"):
-        words = {"gre-key": (0x2000, f["vni"]), "gre-csum": (0x8000, 0), "gre-seq": (0x1000, f["vni"])}
-        word, optional = words.get(kind, (0, None))
+        word = sum(bit for name, bit in GRE_FLAGS.items() if name in kind)
         carried = 0x6558 if kind == "gretap" else ethertype(f["version"])
         header = struct.pack(">HH", word if flags is None else flags, carried)
-        header += b"" if optional is None else struct.pack(">I", optional)
+        header += bytes(4) * ("csum" in kind) + struct.pack(">I", f["vni"]) * (("key" in kind) + ("seq" in kind))
         return 47, header + (frame if kind == "gretap" else b"")
     if kind == "vxlan":
         port, header = 4789, struct.pack(">II", 0x08000000 if flags is None else flags, f["vni"] << 8) + frame
@@ -129,8 +133,8 @@ def tunnel_header(f, inner):
 def headers(f):
     """All header bytes, Ethernet first; transport checksums are still to be written."""
     l4 = {6: tcp_header, 17: udp_header}.get(f["protocol"], tcp_header)(f)
-    l3 = ip_header(f, f["protocol"], len(l4) + f["payload"], exthdr=f["exthdr"], ip_options=f["ip_options"],
-                   csum_error=f["ip_csum_error"])  # fmt: skip
+    length = len(l4) + f["payload"]
+    l3 = ip_header(f, f["protocol"], length - f["short"], exthdr=f["exthdr"], csum_error=f["ip_csum_error"])
     version = f["version"]
     if f["tunnel"]:
         protocol, between = tunnel_header(f, len(l3) + len(l4) + f["payload"])
@@ -161,7 +165,7 @@ def train(segments, payloads=SYNTHETIC, *, width=None):
         if innermost.has_outer_udp(cells) and f["outer_csum"]:
             l4 = int(cells[L4])
             udp.set_checksum(row, l4, checksum.outer_udp(payloads, made.pieces, row, cells) ^ f["outer_csum_error"])
-        if f["tunnel"] == "gre-csum":
+        if innermost.is_tunnelled(cells) and f["tunnel"] in ("gre-csum", "gre-key-csum"):
             value = checksum.outer_gre(payloads, made.pieces, row, cells)
             put16(row, int(cells[L4]) + gre.OPTIONAL, value ^ f["outer_csum_error"])
     return made

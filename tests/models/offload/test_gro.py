@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, TS, URG, segment, timestamps, train
+from frames import ACK, CWR, ECE, FIN, PSH, SYN, URG, segment, timestamps, train
 
 from models.offload.engine import make
 from models.offload.why import Fate, Why
@@ -175,82 +175,3 @@ def test_the_merged_packet(version, ids, kind):
     else:
         assert struct.unpack_from(">H", head, 18)[0] == 320
         assert struct.unpack_from(">H", head, 54 + 16)[0] == 1 + 2 + 6 + 320
-
-
-def u(offset, **change):
-    return segment(seq=offset, **change)
-
-
-def large(rest):
-    return [u(4036 * k, payload=4036) for k in range(16)] + [u(4036 * 16, payload=rest), u(4036 * 17, payload=rest)]
-
-
-TS_FIRST = b"\x08\x0a" + struct.pack(">II", 100, 0) + b"\x01\x01"
-TS_MIDDLE = b"\x01\x08\x0a" + struct.pack(">II", 100, 0) + b"\x01"
-FLAG_ROWS = [
-    (f"flags_{name}", [u(0), u(100), u(0, payload=0, flags=ACK | flag), u(300), u(400)], [200, 0, 200])
-    for name, flag in (("syn", SYN), ("rst", RST), ("urg", URG))
-]
-SELFTEST = [  # tools/testing/selftests/drivers/net/gro.c, newest column
-    ("data_same", [u(0), u(100)], [200]),
-    ("data_lrg_sml", [u(0), u(100, payload=50)], [150]),
-    ("data_sml_lrg", [u(0, payload=50), u(50)], [50, 100]),
-    ("ack", [u(0, payload=0), u(0, payload=0), u(0, payload=0, ack=101)], [0, 0, 0]),
-    ("flags_psh", [u(0), u(100), u(200, flags=ACK | PSH), u(300), u(400)], [300, 200]),
-    *FLAG_ROWS,
-    ("flags_cwr", [u(0), u(100, flags=ACK | CWR), u(200, flags=ACK | CWR), u(300), u(400)], [100, 200, 200]),
-    ("tcp_csum", [u(0, csum_state=CSUM_NONE), u(100, csum_state=CSUM_NONE, csum_error=1)], [100, 100]),
-    ("tcp_seq", [u(0), u(101)], [100, 100]),
-    (
-        "tcp_ts",
-        [
-            u(0, options=timestamps(0, 0)),
-            u(100, options=timestamps(0, 0)),
-            u(200, options=timestamps(100, 0)),
-            u(300, options=TS_MIDDLE),
-            u(400, options=TS_FIRST),
-        ],
-        [200, 100, 100, 100],
-    ),
-    (
-        "tcp_opt",
-        [u(0, options=timestamps()), u(100, options=timestamps()), u(200, options=b"\x01\x03\x03\x00")],
-        [200, 100],
-    ),
-    ("ip_ecn", [u(0), u(100, tos=2)], [100, 100]),
-    ("ip_tos", [u(0), u(100, tos=1)], [100, 100]),
-]
-SELFTEST_V4 = [
-    ("ip_ttl", [u(0), u(100, ttl=7)], [100, 100]),
-    ("ip_opt", [u(0), u(100, ip_options=b"\x44\x04\x05\x00"), u(200)], [100, 100, 100]),
-    ("ip_frag4", [u(0), u(100, fragment=0x2000)], [120, 100]),  # overtakes; its TCP header counts as payload
-    ("ip_id_df1_inc", [u(0, ip_id=8), u(100, ip_id=9)], [200]),
-    ("ip_id_df1_fixed", [u(0, ip_id=8), u(100, ip_id=8)], [200]),
-    ("ip_id_df0_inc", [u(0, ip_id=8, df=0), u(100, ip_id=9, df=0)], [200]),
-    ("ip_id_df0_fixed", [u(0, ip_id=8, df=0), u(100, ip_id=8, df=0)], [200]),
-    ("ip_id_df1_inc_fixed", [u(0, ip_id=8), u(100, ip_id=9), u(200, ip_id=9)], [200, 100]),
-    ("ip_id_df1_fixed_inc", [u(0, ip_id=8), u(100, ip_id=8), u(200, ip_id=9)], [200, 100]),
-    ("large_max", large(919), [65495, 919]),
-    ("large_rem", large(920), [64576, 920, 920]),
-]  # fmt: skip
-EXT = struct.pack(">BBHI", 6, 0, 0x0104, 0)
-EXT_OTHER = struct.pack(">BBHI", 6, 0, 0x0104, 1)
-SELFTEST_V6 = [
-    ("ip_v6ext_same", [u(0, exthdr=EXT), u(100, exthdr=EXT)], [200]),
-    ("ip_v6ext_diff", [u(0, exthdr=EXT), u(100, exthdr=EXT_OTHER)], [100, 100]),
-    ("large_max", large(899), [65475, 899]),
-    ("large_rem", large(900), [64576, 900, 900]),
-]  # fmt: skip
-ROWS = (
-    [pytest.param(4, *row[1:], id=f"ipv4-{row[0]}") for row in SELFTEST + SELFTEST_V4]
-    + [pytest.param(6, *row[1:], id=f"ipv6-{row[0]}") for row in SELFTEST + SELFTEST_V6]
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("version", "sent", "expected"), ROWS)
-def test_the_kernels_self_test(version, sent, expected):
-    assert sent_through([s | {"version": version} for s in sent])[0] == expected
-
-
-def test_ts_is_the_aligned_layout():
-    assert timestamps()[:4] == TS
