@@ -151,9 +151,11 @@ def refuses(setup, old, was, state, row, cells):
         why = network_refuses(setup[EDITION], old, state, row, cells)
         return gro_udp.refuses(setup, was, state, cells) if why == Why.NONE else why
     l4 = innermost.transport(cells)
-    why = flags_refuse(setup[EDITION], be32(old, l4 + tcp.OFFSET), be32(row, l4 + tcp.OFFSET))
-    if why != Why.NONE:
-        return why
+    was_word, word = be32(old, l4 + tcp.OFFSET), be32(row, l4 + tcp.OFFSET)
+    if (was_word ^ word | word & tcp.CWR << 16) & ~(ENDS_RUN << 16):
+        why = flags_refuse(setup[EDITION], was_word, word)
+        if why != Why.NONE:
+            return why
     if tcp.ack(old, l4) != tcp.ack(row, l4):
         return Why.ACK
     if not same(old, row, l4 + tcp.MINIMUM_BYTES, cells[HEAD_BYTES]):
@@ -178,7 +180,7 @@ def refuses(setup, old, was, state, row, cells):
     return Why.NONE
 
 
-@njit(inline="always")
+@njit
 def flags_refuse(edition, was, word):
     """Of the word with data offset, reserved bits, flags and window, all but FIN and PSH must be equal."""
     changed = (was ^ word) & ~(ENDS_RUN << 16)
@@ -255,8 +257,15 @@ def closing_flags(flags):
 
 @njit(inline="always")
 def starts(setup, state, row, cells):
-    """tcp4_check_fraglist_gro(); inet_gro_receive() of 6.1 for a packet that came merged."""
+    """What is remembered of a new packet beyond the common state."""
     state[CHAINED] = 0
+    if setup[FRAGLIST] or cells[GSO_BYTES]:
+        starts_unusual(setup, state, row, cells)
+
+
+@njit
+def starts_unusual(setup, state, row, cells):
+    """tcp4_check_fraglist_gro(); inet_gro_receive() of 6.1 for a packet that came merged."""
     if setup[FRAGLIST] and not cells[GSO_BYTES] and innermost.protocol(cells) == tcp.PROTOCOL:
         state[CHAINED] = setup[TCP_SOCKET] == 0 and setup[EDITION] & TCP_FRAGLIST != 0
     if cells[GSO_BYTES] and setup[EDITION] & MERGED_STAND_STILL:

@@ -21,6 +21,7 @@ from models.wire.octets import put16, same
 
 WHOLE_FIRST_BYTE = 0x45  # version 4, header of five words
 FLOW_LABEL_AND_VERSION = 0xF00FFFFF
+ECN_BITS = 3  # of ToS and traffic class, RFC 3168 section 5
 ONLY, OUTER, INNER = range(3)  # which network header of the frame it is
 FIXED_FIRST, FIXED_SECOND = 1, 2  # bits of FIXED_ID: the outer or only header's IDs stand still; the inner one's do
 
@@ -74,10 +75,16 @@ def bars(row, cells, l3):
 @njit(inline="always")
 def same_hosts(old, row, l3, l4):
     """Whether the headers at `l3`, with extension headers up to `l4`, are of one flow."""
-    if is_ipv4(row, l3):
-        if ipv4.protocol(old, l3) != ipv4.protocol(row, l3):
-            return False
-        return ipv4.source(old, l3) == ipv4.source(row, l3) and ipv4.destination(old, l3) == ipv4.destination(row, l3)
+    if not is_ipv4(row, l3):
+        return same_hosts6(old, row, l3, l4)
+    if ipv4.protocol(old, l3) != ipv4.protocol(row, l3) or ipv4.source(old, l3) != ipv4.source(row, l3):
+        return False
+    return ipv4.destination(old, l3) == ipv4.destination(row, l3)
+
+
+@njit
+def same_hosts6(old, row, l3, l4):
+    """ipv6_gro_receive(): the traffic class may differ, it is no part of the flow."""
     if (ipv6.flow_word(old, l3) ^ ipv6.flow_word(row, l3)) & FLOW_LABEL_AND_VERSION:
         return False
     if ipv6.next_header(old, l3) != ipv6.next_header(row, l3):
@@ -90,21 +97,25 @@ def refuses(edition, old, state, row, l3, layer):
     """__gro_receive_network_flush(): why the header at `l3` may not follow that of the held packet."""
     if is_ipv4(row, l3):
         return inet_refuses(edition, old, state, row, l3, layer)
-    if ipv6.traffic_class(old, l3) != ipv6.traffic_class(row, l3):  # ipv6_gro_flush()
-        return Why.TOS if (ipv6.traffic_class(old, l3) ^ ipv6.traffic_class(row, l3)) & 0xFC else Why.ECN
+    return ipv6_refuses(old, row, l3)
+
+
+@njit
+def ipv6_refuses(old, row, l3):
+    """ipv6_gro_flush()."""
+    changed = ipv6.traffic_class(old, l3) ^ ipv6.traffic_class(row, l3)
+    if changed:
+        return Why.TOS if changed & ~ECN_BITS else Why.ECN
     return Why.TTL if ipv6.hop_limit(old, l3) != ipv6.hop_limit(row, l3) else Why.NONE
 
 
 @njit(inline="always")
 def inet_refuses(edition, old, state, row, l3, layer):
     """inet_gro_flush()."""
-    if ipv4.ttl(old, l3) != ipv4.ttl(row, l3):
-        return Why.TTL
-    if ipv4.tos(old, l3) != ipv4.tos(row, l3):
-        return Why.TOS if (ipv4.tos(old, l3) ^ ipv4.tos(row, l3)) & 0xFC else Why.ECN
     df = ipv4.fragment(row, l3) & ipv4.DF
-    if (ipv4.fragment(old, l3) & ipv4.DF) != df:
-        return Why.DF
+    changed = (ipv4.fragment(old, l3) & ipv4.DF) ^ df
+    if changed | (ipv4.ttl(old, l3) ^ ipv4.ttl(row, l3)) | (ipv4.tos(old, l3) ^ ipv4.tos(row, l3)):
+        return differs(old, row, l3)
     if ignores_id(edition, df, layer):
         return Why.NONE
     step = (ipv4.ident(row, l3) - ipv4.ident(old, l3)) & 0xFFFF
@@ -112,6 +123,17 @@ def inet_refuses(edition, old, state, row, l3, layer):
         return Why.NONE  # the second segment decides: fixed from here on, see decides_id()
     fixed = state[FIXED_ID] & fixed_bit(edition, layer)
     return Why.NONE if step == (0 if fixed else state[SEGMENTS] & 0xFFFF) else Why.IP_ID
+
+
+@njit
+def differs(old, row, l3):
+    """Which of the fields that must be equal is not."""
+    if ipv4.ttl(old, l3) != ipv4.ttl(row, l3):
+        return Why.TTL
+    changed = ipv4.tos(old, l3) ^ ipv4.tos(row, l3)
+    if changed:
+        return Why.TOS if changed & ~ECN_BITS else Why.ECN
+    return Why.DF
 
 
 @njit(inline="always")
@@ -135,7 +157,7 @@ def fixed_bit(edition, layer):
     return FIXED_FIRST
 
 
-@njit(inline="always")
+@njit
 def decides_id(edition, old, state, row, l3, layer):
     """The second segment decides whether the IDs of the IPv4 header at `l3` stand still."""
     df = ipv4.fragment(row, l3) & ipv4.DF
