@@ -57,8 +57,8 @@ def receive(
     pattern,
     prefix,
 ):
-    """Take a train in, in which a poll ends before each of the rows `polls` int64[m]; `out` and `verdict` int64[2, n]
-    say what became of it.
+    """Take a train in, in which a poll ends before each of the rows `polls` int64[m], where n is the end; `out` and
+    `verdict` int64[2, n] say what became of it.
 
     Held, Delivered and Payloads come as their arrays: as tuples they cost 2 us a call."""
     held = Held(held_cells, held_head, state, order, held_pieces, members, member_head)
@@ -73,6 +73,8 @@ def receive(
             poll += 1
         verdict[FATE, i], verdict[REASON, i] = take(setup, held, i, cells, row, pieces, payloads, out, book)
         book[LAST_TIME_PS] = cells[TIME_PS]
+    if poll < len(polls):
+        deliver_all(setup, held, book[LAST_TIME_PS], Why.POLL_END, False, payloads, out, book)
 
 
 @njit(inline="always")
