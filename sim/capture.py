@@ -113,12 +113,10 @@ def _describe(data: Bytes, records: Ints, meta: Ints) -> int:
         start = records[i, capture_records.START]
         captured = records[i, capture_records.CAPTURED]
         cells = meta[i]
-        octets = data[start : start + captured]
-        dissect_link(
-            records[i, capture_records.LINK_TYPE], octets, captured, records[i, capture_records.ORIGINAL], cells
-        )
+        original, link_type = records[i, capture_records.ORIGINAL], records[i, capture_records.LINK_TYPE]
+        dissect_link(link_type, data[start : start + captured], captured, original, cells)
         if cells[MISSING_BYTES] == 0 and cells[TAIL_BYTES] > 0:
-            cells[TAIL_BYTES] -= records[i, capture_records.ORIGINAL] - captured
+            cells[TAIL_BYTES] -= original - captured
         cells[SOURCE] = CAPTURED
         cells[START] = start + cells[HEAD_BYTES]
         widest = max(widest, cells[HEAD_BYTES])

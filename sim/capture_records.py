@@ -75,7 +75,7 @@ BINARY_DIGITS = 43  # finer powers of two are below a picosecond
 FURTHEST_SECONDS = 9_000_000  # 104 days
 LAST_SECOND = 1 << 40  # what a broken header may claim and still be computed with
 RECORDS_AT_ONCE = 4_096
-LONGEST_BYTES = 1 << 24  # of a record or block; Wireshark refuses longer ones too
+LONGEST_BYTES = 1 << 24  # of a record, block or frame; Wireshark refuses longer ones, a broken header may claim them
 
 FULL, NO_HEADER, CUT_SHORT, WRONG_LENGTH, NO_INTERFACE, LONGER_THAN_BLOCK, IN_PYTHON = range(7)  # why a kernel stopped
 
@@ -117,7 +117,7 @@ def pcap_records(
             return count, CUT_SHORT, at, PCAP_RECORD_BYTES + captured
         records[count, START] = start
         records[count, CAPTURED] = captured
-        records[count, ORIGINAL] = max(captured, _u32(data, at + 12, big))
+        records[count, ORIGINAL] = max(captured, min(_u32(data, at + 12, big), LONGEST_BYTES))
         records[count, SECONDS] = _u32(data, at, big)
         records[count, FRACTION_PS] = min(_u32(data, at + 4, big) * unit_ps, PS_PER_S - 1)
         records[count, LINK_TYPE] = link_type
@@ -183,13 +183,13 @@ def pcapng_records(
             if number >= len(interfaces):
                 return count, NO_INTERFACE, at, number
             if kind == SIMPLE_PACKET:
-                original = _u32(data, body, big)
+                original = min(_u32(data, body, big), LONGEST_BYTES)
                 captured = min(original, room)
                 if interfaces[number, SNAP_BYTES] > 0:
                     captured = min(captured, interfaces[number, SNAP_BYTES])
             else:
                 captured = _u32(data, body + 12, big)
-                original = max(captured, _u32(data, body + 16, big))
+                original = max(captured, min(_u32(data, body + 16, big), LONGEST_BYTES))
                 ticks = (_u32(data, body + 4, big) & 0x7FFFFFFF) << 32 | _u32(data, body + 8, big)
                 seconds, last[1] = split_ticks(ticks, interfaces[number, BINARY] != 0, interfaces[number, DIGITS])
                 last[0] = min(seconds, LAST_SECOND) + interfaces[number, OFFSET_SECONDS]

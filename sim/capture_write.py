@@ -5,19 +5,12 @@ the card had stripped. A checksum that is wrong is written as it is, and counted
 Leaves out: the payload of merged packets whose frames a snap length had cut: of these the file has the headers, and
 the length they had.
 Source: draft-ietf-opsawg-pcap. Checked by: tests/sim/test_capture_write.py, tshark where it is installed.
-
-A file gets its name only when it is whole; /dev/null, pipes and standard output (`-`) are written as they are.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +44,7 @@ from models.train import (
 from models.units import PS_PER_NS, PS_PER_S
 from models.wire import checksum, ethernet, innermost, link, tcp, udp, vlan
 from models.wire.octets import put16
+from sim.whole_file import WholeFile
 
 MAGIC_NANOSECONDS, VERSION, SNAP_BYTES = 0xA1B23C4D, (2, 4), 0x40000  # snap length: libpcap's largest
 RECORD_BYTES = 16
@@ -163,8 +157,8 @@ class CaptureWriter:
     """Writes frames to a capture file; as a context manager it keeps the file only if no exception passes through.
 
     `base_seconds` since 1970 is the time 0 of the trains, `link_type` what their heads start with; to be set before the
-    first of them. `wrong_ipv4`, `wrong_transport`: how many headers and
-    segments were written with a checksum that does not verify."""
+    first of them. `wrong_ipv4`, `wrong_transport`: how many headers and segments were written with a checksum that does
+    not verify."""
 
     def __init__(self, path: Path | str) -> None:
         """OSError when the file cannot be made."""
@@ -174,18 +168,7 @@ class CaptureWriter:
         self._begun = False
         self._wrong = np.zeros(2, np.int64)
         self._buffer = np.zeros(BUFFER_BYTES, np.uint8)
-        self._path = Path(path)
-        self._temporary: Path | None = None
-        self._file: BinaryIO
-        if str(path) == "-":
-            self._file = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-        elif self._path.exists() and not self._path.is_file():
-            self._file = self._path.open("wb")
-        else:
-            target = self._path.resolve()  # a link stays a link
-            number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-            self._temporary, self._path = Path(name), target
-            self._file = os.fdopen(number, "wb")
+        self._whole = WholeFile(path)
 
     @property
     def wrong_ipv4(self) -> int:
@@ -204,23 +187,25 @@ class CaptureWriter:
                 train.meta, train.head, train.pieces, payloads, self.base_seconds, row, self._buffer, self._wrong
             )
             if used:
-                self._file.write(self._buffer[:used].data)
+                self._whole.file.write(self._buffer[:used].data)
             else:  # one packet larger than the buffer
                 self._buffer = np.zeros(2 * len(self._buffer), np.uint8)
+        if self._whole.is_live:
+            self._whole.file.flush()
         self.frames += len(train)
 
     def close(self) -> None:
         """Finish the file and give it its name. OSError; then nothing is left of it."""
         try:
             self._begin()
-            self._file.close()
-            if self._temporary is not None:
-                self._temporary.chmod(0o666 & ~_umask())
-                self._temporary.replace(self._path)
         except OSError:
-            self.abandon()
+            self._whole.abandon()
             raise
-        self._temporary = None
+        self._whole.close()
+
+    def abandon(self) -> None:
+        """Leave no trace of the file, or of one that was to be replaced."""
+        self._whole.abandon()
 
     def _begin(self) -> None:
         if self._begun:
@@ -228,15 +213,7 @@ class CaptureWriter:
         self._begun = True
         version, sub_version = VERSION
         header = np.array([MAGIC_NANOSECONDS, sub_version << 16 | version, 0, 0, SNAP_BYTES, self.link_type], "<u4")
-        self._file.write(header.tobytes())
-
-    def abandon(self) -> None:
-        """Leave no trace of the file, or of one that was to be replaced."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-        if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
-            self._temporary = None
+        self._whole.file.write(header.tobytes())
 
     def __enter__(self) -> CaptureWriter:
         return self
@@ -248,10 +225,3 @@ class CaptureWriter:
             self.close()
         else:
             self.abandon()
-
-
-def _umask() -> int:
-    """The mask new files get, which only setting it tells."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sim.whole_file import WholeFile
+
 if TYPE_CHECKING:
     from sim.scenario import Scenario
 
@@ -152,15 +154,8 @@ def write(
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all. Raises OSError."""
-    descriptor, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(part, 0o666 & ~_umask())
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
+    with WholeFile(path) as file:
+        file.write(text.encode())
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -182,12 +177,6 @@ def _link(old: str, new: str) -> None:
         os.link(old, new)
     except OSError:
         shutil.copy2(old, new)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

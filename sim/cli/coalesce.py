@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sim.capture import Capture
     from sim.capture_write import CaptureWriter
     from sim.coalesce.card import Address
+    from sim.coalesce.table_file import TableFile
     from sim.coalesce.tally import Tally
 
 DEFAULT_ENGINES = "none,gro,lro-driver,merge-everything"
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rx-hash", choices=["none", "toeplitz"], default="toeplitz", help="what the card computes")
     parser.add_argument("--out", metavar="FILE", help="write the packets as a capture; - is standard output")
     parser.add_argument("--resegment", metavar="FILE", help="write the packets cut again, and compare; - likewise")
+    parser.add_argument("--explain", metavar="FILE", help="write a row for each frame, as CSV or, .parquet, Parquet")
     parser.add_argument("--json", metavar="FILE", help="write the counts; - is standard output")
 
 
@@ -67,6 +69,7 @@ def main(args: argparse.Namespace) -> int:
 def _coalesce(args: argparse.Namespace) -> None:
     from sim.capture import Capture, CaptureError
     from sim.coalesce.card import Card, Settings
+    from sim.coalesce.explain import Explained
     from sim.coalesce.passage import Lane, run
     from sim.coalesce.polls import NO_LIMIT, Polls
     from sim.coalesce.resegment import PacketsOut, Resegmented
@@ -83,7 +86,7 @@ def _coalesce(args: argparse.Namespace) -> None:
     )
     gap_ps, budget = _time("gap", args.gap), _number("budget", args.budget)
     polls = Polls(gap_ps=NO_LIMIT, budget=NO_LIMIT) if args.batch else Polls(gap_ps=gap_ps, budget=budget)
-    to_stdout = [name for name in ("out", "resegment", "json") if getattr(args, name) == STANDARD]
+    to_stdout = [name for name in ("out", "resegment", "explain", "json") if getattr(args, name) == STANDARD]
     if len(to_stdout) > 1:
         raise _Refused(f"--{to_stdout[0]} and --{to_stdout[1]}: found standard output twice, wanted a file for one")
     for name in ("out", "resegment"):
@@ -104,6 +107,10 @@ def _coalesce(args: argparse.Namespace) -> None:
             if args.resegment:
                 resegmented = Resegmented(stack.enter_context(_written(args.resegment)), capture)
                 lanes[0].observers.append(resegmented)
+            if args.explain:
+                table = stack.enter_context(_table(args.explain))
+                for lane in lanes:
+                    lane.observers.append(Explained(table, capture, lane.tally.engine.name))
             with _progress(capture) as progress:
                 run(capture, lanes, polls, card, progress=progress)
         except CaptureError as error:
@@ -177,6 +184,21 @@ def _written(target: str) -> Iterator["CaptureWriter"]:
 
     with _naming(target, "a file to write"), CaptureWriter(target) as writer:
         yield writer
+
+
+@contextlib.contextmanager
+def _table(target: str) -> Iterator["TableFile"]:
+    from sim.coalesce.explain import COLUMNS
+    from sim.coalesce.table_file import TableFile
+
+    try:
+        table = TableFile(target, COLUMNS)
+    except ImportError:
+        raise _Refused(f"--explain: found {target!r} but no pyarrow, which writes Parquet, wanted .csv") from None
+    except OSError as error:
+        raise _Refused(f"{target}: found {(error.strerror or str(error)).lower()}, wanted a file to write") from None
+    with _naming(target, "a file to write"), table:
+        yield table
 
 
 @contextlib.contextmanager

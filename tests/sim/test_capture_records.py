@@ -134,7 +134,7 @@ def test_simple_blocks_get_the_time_before_them_and_are_cut_at_the_snap_length()
 def test_a_file_has_frames_of_one_link_type():
     idle = section(LITTLE) + interface(LITTLE) + interface(LITTLE, link_type=113)
     assert len(read(idle + enhanced(LITTLE, 0, 0, FRAMES[0]))) == 1
-    with pytest.raises(CaptureError, match="Linux cooked v1.*, wanted link type 1 .Ethernet., as the frames before"):
+    with pytest.raises(CaptureError, match=r"Linux cooked v1.*, wanted link type 1 .Ethernet., as the frames before"):
         read(idle + enhanced(LITTLE, 0, 0, FRAMES[0]) + enhanced(LITTLE, 1, 0, FRAMES[0]))
 
 

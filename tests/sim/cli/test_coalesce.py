@@ -4,11 +4,15 @@ import argparse
 import contextlib
 import json
 import struct
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "coalesce"))
+from captures import FILES, frames_of, pcap, segment
 
 from sim.capture import Capture, CaptureError
 from sim.capture_records import CaptureFile
@@ -19,9 +23,6 @@ from sim.coalesce.passage import Lane, run
 from sim.coalesce.polls import NO_LIMIT, Polls
 from sim.coalesce.resegment import PacketsOut
 from sim.coalesce.tally import Tally, known_engines, make
-
-SHARED = Path(__file__).parents[3] / "../shared/data/captures"
-FILES = sorted([*SHARED.glob("*.pcap*"), *(Path(__file__).parents[2] / "data/captures").glob("*.pcap*")])
 
 
 def command(*words):
@@ -35,47 +36,9 @@ def reported(tmp_path, *words):
     return json.loads((tmp_path / "report.json").read_text())["engines"]
 
 
-def frames_of(path):
-    """The bytes of every frame in the capture at `path`."""
-    with CaptureFile.open(path) as file:
-        return [file.data[row[0] : row[0] + row[1]].tobytes() for records in file.records() for row in records.tolist()]
-
-
-def segment(seq, payload, *, ports=(1, 2)):
-    addresses = b"\n\0\0\1" + b"\n\0\0\2"
-    ip = struct.pack(">BBHHHBBH8s", 0x45, 0, 40 + len(payload), seq & 0xFFFF, 0x4000, 64, 6, 0, addresses)
-    tcp = struct.pack(">HHIIBBHHH", *ports, seq, 1, 0x50, 0x10, 500, 0, 0)
-    pseudo = ip[12:20] + struct.pack(">HH", 6, 20 + len(payload))
-    ip = ip[:10] + rfc1071(ip) + ip[12:]
-    tcp = tcp[:16] + rfc1071(pseudo + tcp + payload) + tcp[18:]
-    return bytes(11) + b"\1" + b"\x08\0" + ip + tcp + payload
-
-
-def rfc1071(octets):
-    octets += bytes(len(octets) % 2)
-    total = sum(struct.unpack(f">{len(octets) // 2}H", octets))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return struct.pack(">H", 0xFFFF - total)
-
-
-def pcap(frames, times_us):
-    out = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1)
-    for frame, at in zip(frames, times_us):
-        out += struct.pack("<IIII", 1000 + at // 10**6, at % 10**6, len(frame), len(frame)) + frame
-    return out
-
-
 def in_order(n):
     """Segments of one flow, each the next of the one before; the IP IDs rise by one."""
-    frames = []
-    for k in range(n):
-        frame = bytearray(segment(1 + 100 * k, bytes([k & 0xFF]) * 100))
-        frame[18:20] = struct.pack(">H", k)
-        frame[24:26] = b"\0\0"
-        frame[24:26] = rfc1071(bytes(frame[14:34]))
-        frames.append(bytes(frame))
-    return frames
+    return [segment(1 + 100 * k, bytes([k & 0xFF]) * 100, ip_id=k) for k in range(n)]
 
 
 @pytest.fixture
@@ -130,11 +93,8 @@ def test_merged_packets_are_written_whole(capture_of, tmp_path):
     (report,) = reported(tmp_path, capture_of([0] * 10), "--engine", "gro", "--out", tmp_path / "out.pcap")
     assert (report["packets_out"], report["largest_segments"], report["merged_frames"]) == (1, 10, 10)
     assert report["lossless"]
-    merged = bytearray(segment(1, b"".join(bytes([k]) * 100 for k in range(10))))
-    merged[18:20] = b"\0\0"
-    merged[24:26] = b"\0\0"
-    merged[24:26] = rfc1071(bytes(merged[14:34]))
-    assert frames_of(tmp_path / "out.pcap") == [bytes(merged)]
+    merged = segment(1, b"".join(bytes([k]) * 100 for k in range(10)), ip_id=0)
+    assert frames_of(tmp_path / "out.pcap") == [merged]
 
 
 def test_a_packet_longer_than_the_mtu_passes_as_merged_already(capture_of, tmp_path):
@@ -178,7 +138,7 @@ def test_a_capture_cut_in_its_last_record_is_refused_whole(capture_of, capsys, t
 
 def test_the_counts_can_go_to_standard_output(capture_of, capsys):
     assert command(capture_of([0] * 3), "--json", "-") == 0
-    assert len(json.loads(capsys.readouterr().out)["engines"]) == len(known_engines())
+    assert len(json.loads(capsys.readouterr().out)["engines"]) == len(coalesce.DEFAULT_ENGINES.split(","))
 
 
 def changed_frames():
