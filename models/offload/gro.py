@@ -124,7 +124,7 @@ def bars(row, cells):
     return gro_network.bars(row, cells, cells[L3])
 
 
-@njit(inline="always")
+@njit
 def bucket(cells):
     return cells[RX_HASH] & (BUCKETS - 1)
 
@@ -227,7 +227,7 @@ def may_be_big(edition, row, cells):
     return edition & BIG_IPV4 != 0 or (not is_ipv4(row, l3) and ipv6.next_header(row, l3) == tcp.PROTOCOL)
 
 
-@njit(inline="always")
+@njit
 def passes_by(cells, why):
     """udp_gro_receive_segment(): a datagram that may not be chained for its checksum leaves the held packet alone."""
     return why == Why.CHECKSUM and innermost.protocol(cells) == udp.PROTOCOL
@@ -246,7 +246,7 @@ def declines(row, cells):
     return closing_flags(flags)
 
 
-@njit(inline="always")
+@njit
 def closing_flags(flags):
     if flags & (tcp.URG | tcp.RST | tcp.SYN):
         return Why.FLAGS
@@ -255,7 +255,7 @@ def closing_flags(flags):
     return Why.PUSH if flags & tcp.PSH else Why.NONE
 
 
-@njit(inline="always")
+@njit
 def starts(setup, state, row, cells):
     """What is remembered of a new packet beyond the common state."""
     state[CHAINED] = 0
@@ -274,7 +274,7 @@ def starts_unusual(setup, state, row, cells):
             state[FIXED_ID] = FIXED_FIRST
 
 
-@njit(inline="always")
+@njit
 def joins(setup, old, state, row, cells):
     """The second segment decides whether IDs stand still; FIN and PSH go into the header that is kept."""
     if state[SEGMENTS] == 1:

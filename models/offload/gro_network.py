@@ -26,12 +26,12 @@ ONLY, OUTER, INNER = range(3)  # which network header of the frame it is
 FIXED_FIRST, FIXED_SECOND = 1, 2  # bits of FIXED_ID: the outer or only header's IDs stand still; the inner one's do
 
 
-@njit(inline="always")
+@njit
 def is_ipv4(row, l3):
     return np.int64(row[l3]) >> 4 == 4
 
 
-@njit(inline="always")
+@njit
 def inet_overlooks(row, l3):
     """inet_gro_receive(): exits that leave every held packet where it is."""
     if np.int64(row[l3]) != WHOLE_FIRST_BYTE:
@@ -61,7 +61,7 @@ def overlooks(edition, row, l3, l4):
     return exthdrs_overlooks(edition, row, l3, l4) if l4 - l3 > ipv6.HEADER_BYTES else Why.NONE
 
 
-@njit(inline="always")
+@njit
 def bars(row, cells, l3):
     """The flush flag: the frame goes up, and the held packet of its flow before it."""
     ip_bytes = cells[HEAD_BYTES] - l3 + cells[PAYLOAD_BYTES] + cells[TAIL_BYTES]
@@ -136,18 +136,18 @@ def differs(old, row, l3):
     return Why.DF
 
 
-@njit(inline="always")
+@njit
 def ignores_id(edition, df, layer):
     """To 6.17, an outer header that may not be fragmented can have any ID."""
     return layer == OUTER and df != 0 and not edition & OUTER_ID
 
 
-@njit(inline="always")
+@njit
 def may_stand_still(edition, df):
     return df != 0 or edition & FIXED_ID_WITHOUT_DF != 0
 
 
-@njit(inline="always")
+@njit
 def fixed_bit(edition, layer):
     """Which bit of FIXED_ID says that the IDs of the header stand still; 0: none does, they must count up."""
     if edition & OUTER_ID:

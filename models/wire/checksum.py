@@ -31,7 +31,7 @@ from models.wire import gre, innermost, ipv4, ipv6, tcp, udp
 from models.wire.octets import be16, be32
 
 
-@njit(inline="always")
+@njit
 def fold(total):
     """A sum of 16-bit words with its carries added in: 0 only if `total` is 0."""
     while total > 0xFFFF:
@@ -105,7 +105,7 @@ def segment_total(payloads, pieces, row, cells, l3, l4, protocol):
     return total + pieces_sum(payloads, pieces, cells)
 
 
-@njit(inline="always")
+@njit
 def field(cells):
     """Where the checksum field of the innermost TCP or UDP header of meta row `cells` is."""
     at = tcp.CHECKSUM if innermost.protocol(cells) == tcp.PROTOCOL else udp.CHECKSUM

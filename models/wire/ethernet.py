@@ -17,13 +17,13 @@ MINIMUM_BYTES = 60  # without FCS
 LINE_OVERHEAD_BYTES = 4 + 8 + 12  # FCS, preamble with SFD, inter-frame gap
 
 
-@njit(inline="always")
+@njit
 def ethertype(row, at):
     """The EtherType field at byte `at`, where a MAC header or a VLAN tag keeps it."""
     return be16(row, at)
 
 
-@njit(inline="always")
+@njit
 def line_bytes(frame_bytes):
     """Bytes of line time a frame of `frame_bytes` (no FCS) takes: padded, with FCS, preamble and gap."""
     return max(frame_bytes, MINIMUM_BYTES) + LINE_OVERHEAD_BYTES

@@ -18,23 +18,23 @@ CONTROL = 0x80  # the O bit of FLAGS
 PORT = 6081
 
 
-@njit(inline="always")
+@njit
 def version(row, at):
     return np.int64(row[at]) >> 6
 
 
-@njit(inline="always")
+@njit
 def header_bytes(row, at):
     """Length with options."""
     return MINIMUM_BYTES + 4 * (np.int64(row[at]) & 0x3F)
 
 
-@njit(inline="always")
+@njit
 def protocol_type(row, at):
     return be16(row, at + PROTOCOL_TYPE)
 
 
-@njit(inline="always")
+@njit
 def is_control(row, at):
     """Whether it is a control packet: data meant for the tunnel's end itself."""
     return np.int64(row[at + FLAGS]) & CONTROL != 0

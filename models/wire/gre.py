@@ -18,18 +18,18 @@ PROTOCOL = 47
 TRANSPARENT_ETHERNET = 0x6558  # protocol type of an Ethernet frame, here and in Geneve
 
 
-@njit(inline="always")
+@njit
 def flags(row, at):
     """Flags and version, the first 16 bits."""
     return be16(row, at)
 
 
-@njit(inline="always")
+@njit
 def protocol_type(row, at):
     return be16(row, at + PROTOCOL_TYPE)
 
 
-@njit(inline="always")
+@njit
 def header_bytes(row, at):
     """Length with what the flags say is there."""
     length = MINIMUM_BYTES
@@ -39,13 +39,13 @@ def header_bytes(row, at):
     return length
 
 
-@njit(inline="always")
+@njit
 def is_known(row, at):
     """Version 0 without source routing."""
     return flags(row, at) & (ROUTING_FLAG | VERSION_MASK) == 0
 
 
-@njit(inline="always")
+@njit
 def key(row, at):
     """The key of a header that has one."""
     return be32(row, at + OPTIONAL + (WORD_BYTES if flags(row, at) & CHECKSUM_FLAG else 0))

@@ -17,57 +17,57 @@ RESERVED, DF, MF, OFFSET_MASK = 0x8000, 0x4000, 0x2000, 0x1FFF
 ENCAPSULATED = 4  # protocol number of IPv4 in IP, RFC 2003
 
 
-@njit(inline="always")
+@njit
 def header_bytes(row, l3):
     return (octet(row, l3) & 0x0F) * 4
 
 
-@njit(inline="always")
+@njit
 def tos(row, l3):
     return octet(row, l3 + TOS)
 
 
-@njit(inline="always")
+@njit
 def total_length(row, l3):
     return be16(row, l3 + TOTAL_LENGTH)
 
 
-@njit(inline="always")
+@njit
 def ident(row, l3):
     return be16(row, l3 + ID)
 
 
-@njit(inline="always")
+@njit
 def fragment(row, l3):
     """The flags/offset word: RESERVED, DF, MF and the offset in units of 8 bytes."""
     return be16(row, l3 + FRAGMENT)
 
 
-@njit(inline="always")
+@njit
 def ttl(row, l3):
     return octet(row, l3 + TTL)
 
 
-@njit(inline="always")
+@njit
 def protocol(row, l3):
     return octet(row, l3 + PROTOCOL)
 
 
-@njit(inline="always")
+@njit
 def source(row, l3):
     return be32(row, l3 + SOURCE)
 
 
-@njit(inline="always")
+@njit
 def destination(row, l3):
     return be32(row, l3 + DESTINATION)
 
 
-@njit(inline="always")
+@njit
 def set_total_length(row, l3, value):
     put16(row, l3 + TOTAL_LENGTH, value)
 
 
-@njit(inline="always")
+@njit
 def set_ident(row, l3, value):
     put16(row, l3 + ID, value & 0xFFFF)

@@ -16,37 +16,37 @@ HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
 ENCAPSULATED = 41  # protocol number of IPv6 in IP, RFC 4213
 
 
-@njit(inline="always")
+@njit
 def flow_word(row, l3):
     """Version, traffic class and flow label, the first 32 bits."""
     return be32(row, l3)
 
 
-@njit(inline="always")
+@njit
 def traffic_class(row, l3):
     return (be32(row, l3) >> 20) & 0xFF
 
 
-@njit(inline="always")
+@njit
 def payload_length(row, l3):
     return be16(row, l3 + PAYLOAD_LENGTH)
 
 
-@njit(inline="always")
+@njit
 def next_header(row, l3):
     return octet(row, l3 + NEXT_HEADER)
 
 
-@njit(inline="always")
+@njit
 def hop_limit(row, l3):
     return octet(row, l3 + HOP_LIMIT)
 
 
-@njit(inline="always")
+@njit
 def set_payload_length(row, l3, value):
     put16(row, l3 + PAYLOAD_LENGTH, value)
 
 
-@njit(inline="always")
+@njit
 def is_extension(next_header):
     return next_header == HOP_BY_HOP or next_header == ROUTING or next_header == DESTINATION_OPTIONS

@@ -8,7 +8,8 @@ Checked by: tests/models/wire/test_octets.py.
 Every byte is widened before it is shifted: `uint8 << 24` keeps its value compiled and loses it in plain Python.
 Places are handed to the array as unsigned: for a signed one numba asks at every byte whether it counts from the end,
 and the four bytes of a word are then no longer one load (13 fields of a header: 25 ns with the question, 8 without).
-Functions this small are left to LLVM to inline; inlined by numba they double the compile time of the engines.
+Functions this small, and those of the header modules that read one field, are left to LLVM to inline; inlined by numba
+they double the compile time of the engines.
 """
 
 from __future__ import annotations

@@ -28,58 +28,58 @@ ALIGNED_TIMESTAMPS = 0x0101080A  # NOP NOP timestamps(10), RFC 7323 appendix A
 TIMESTAMP_OPTION_BYTES = 12  # with its two NOPs
 
 
-@njit(inline="always")
+@njit
 def ports(row, l4):
     """Source and destination port in one 32-bit word."""
     return be32(row, l4)
 
 
-@njit(inline="always")
+@njit
 def seq(row, l4):
     return be32(row, l4 + SEQ)
 
 
-@njit(inline="always")
+@njit
 def ack(row, l4):
     return be32(row, l4 + ACK)
 
 
-@njit(inline="always")
+@njit
 def header_bytes(row, l4):
     return (octet(row, l4 + OFFSET) >> 4) * 4
 
 
-@njit(inline="always")
+@njit
 def flags(row, l4):
     return octet(row, l4 + FLAGS)
 
 
-@njit(inline="always")
+@njit
 def window(row, l4):
     return be16(row, l4 + WINDOW)
 
 
-@njit(inline="always")
+@njit
 def checksum(row, l4):
     return be16(row, l4 + CHECKSUM)
 
 
-@njit(inline="always")
+@njit
 def urgent(row, l4):
     return be16(row, l4 + URGENT)
 
 
-@njit(inline="always")
+@njit
 def set_seq(row, l4, value):
     put32(row, l4 + SEQ, value & 0xFFFFFFFF)
 
 
-@njit(inline="always")
+@njit
 def set_checksum(row, l4, value):
     put16(row, l4 + CHECKSUM, value)
 
 
-@njit(inline="always")
+@njit
 def has_aligned_timestamps(row, l4):
     """Whether the options are exactly NOP NOP timestamps: the 12 bytes Linux, BSD and Windows send."""
     return (
@@ -88,13 +88,13 @@ def has_aligned_timestamps(row, l4):
     )
 
 
-@njit(inline="always")
+@njit
 def tsval(row, l4):
     """TSval of aligned timestamps."""
     return be32(row, l4 + MINIMUM_BYTES + 4)
 
 
-@njit(inline="always")
+@njit
 def tsecr(row, l4):
     """TSecr of aligned timestamps."""
     return be32(row, l4 + MINIMUM_BYTES + 8)

@@ -15,32 +15,32 @@ SOURCE_PORT, DESTINATION_PORT, LENGTH, CHECKSUM, HEADER_BYTES = 0, 2, 4, 6, 8
 PROTOCOL = 17
 
 
-@njit(inline="always")
+@njit
 def ports(row, l4):
     """Source and destination port in one 32-bit word."""
     return be32(row, l4)
 
 
-@njit(inline="always")
+@njit
 def destination_port(row, l4):
     return be16(row, l4 + DESTINATION_PORT)
 
 
-@njit(inline="always")
+@njit
 def length(row, l4):
     return be16(row, l4 + LENGTH)
 
 
-@njit(inline="always")
+@njit
 def checksum(row, l4):
     return be16(row, l4 + CHECKSUM)
 
 
-@njit(inline="always")
+@njit
 def set_length(row, l4, value):
     put16(row, l4 + LENGTH, value & 0xFFFF)
 
 
-@njit(inline="always")
+@njit
 def set_checksum(row, l4, value):
     put16(row, l4 + CHECKSUM, value)

@@ -15,12 +15,12 @@ from models.wire.octets import be16
 TCI, INNER_ETHERTYPE, TAG_BYTES = 0, 2, 4
 
 
-@njit(inline="always")
+@njit
 def is_tag(ethertype):
     return ethertype == ethernet.VLAN or ethertype == ethernet.SERVICE_VLAN
 
 
-@njit(inline="always")
+@njit
 def tci(row, at):
     """Priority, drop eligibility and VLAN number of the tag whose TCI is at byte `at`."""
     return be16(row, at + TCI)

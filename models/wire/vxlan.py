@@ -15,13 +15,13 @@ FLAGS, VNI, HEADER_BYTES = 0, 4, 8
 PORT = 4789
 
 
-@njit(inline="always")
+@njit
 def flags(row, at):
     """Flags and reserved bits, the first word."""
     return be32(row, at + FLAGS)
 
 
-@njit(inline="always")
+@njit
 def vni(row, at):
     """The word of the network identifier, with the reserved byte behind it."""
     return be32(row, at + VNI)
