@@ -183,6 +183,11 @@ class Engine:
         return self._flush(payloads, now_ps, why, only_older=True)
 
     @property
+    def outlives_full_polls(self) -> bool:
+        """Whether a poll that used its budget flushes nothing: in 2.6.29, napi_complete() alone does."""
+        return bool(self._setup[ENGINE] == GRO_FIRST)
+
+    @property
     def held_packets(self) -> int:
         return int(self._book[HELD_PACKETS])
 

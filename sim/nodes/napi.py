@@ -120,9 +120,10 @@ class Napi:
     def _flush(self, began_ps: int) -> int:
         """Held packets go up at the end of a poll: all, or with a tick of 1 ms or less and the budget used, the old.
 
-        Linux net/core/dev.c, __napi_poll: HZ >= 1000 keeps what came in this jiffy."""
+        Linux net/core/dev.c, __napi_poll: HZ >= 1000 keeps what came in this jiffy. In 2.6.29 a poll that used its
+        budget keeps all."""
         engine = self._engine
-        if engine is None or not engine.held_packets:
+        if engine is None or not engine.held_packets or (self.wants_more and engine.outlives_full_polls):
             return 0
         if self.wants_more and self._merging == IN_GRO and self._hz >= TICKS_KEEP_FRESH:
             outcome = engine.flush_old(SYNTHETIC, jiffy=self._jiffy(began_ps))

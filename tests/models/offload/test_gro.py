@@ -97,6 +97,27 @@ def test_gro_refuses_of_ipv6(change, why):
     assert reasons[1] is why
 
 
+QINQ = b"\x88\xa8\x00\x07\x81\x00\x00\x05"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        (b"\x81\x00\x00\x05", b"\x81\x00\x00\x05", Why.NONE),
+        (b"\x81\x00\x00\x05", b"\x81\x00\x20\x05", Why.FIRST),  # another priority
+        (b"\x81\x00\x00\x05", b"\x88\xa8\x00\x05", Why.FIRST),
+        (b"\x81\x00\x00\x05", QINQ, Why.FIRST),
+        (QINQ, QINQ, Why.NONE),
+        (QINQ, b"\x88\xa8\x00\x07\x81\x00\x00\x06", Why.FIRST),
+        (QINQ, b"\x88\xa8\x00\x08\x81\x00\x00\x05", Why.FIRST),
+    ],
+)
+@pytest.mark.parametrize("version", [4, 6])
+def test_tags_in_the_frame_must_be_equal(first, second, why, version):
+    sent = [segment(tag=first, version=version), segment(seq=100, ip_id=1, tag=second, version=version)]
+    assert sent_through(sent)[2][1] is why
+
+
 def test_early_exits_leave_the_held_packet_and_overtake_it():
     held, optioned = segment(), segment(seq=100, payload=60, ip_options=b"\x01\x01\x01\x00")
     assert sent_through([held, optioned])[0] == [60, 100]

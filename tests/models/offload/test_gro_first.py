@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from frames import ACK, CWR, FIN, PSH, segment, timestamps, train
 from test_gro import sent_through as through
 
-from models.offload.engine import make
+from models.offload.engine import ENGINES, make
 from models.offload.segment import cut
 from models.offload.why import Fate, Why
 from models.payload import SYNTHETIC
@@ -79,6 +79,11 @@ def test_a_full_list_lets_new_flows_pass():
     payloads, fates, reasons, _ = sent_through(sent)
     assert payloads[0] == 108
     assert (fates[8], reasons[8]) == (Fate.PASSED, Why.TABLE_FULL)
+
+
+def test_only_the_end_of_polling_flushes():
+    assert make("gro-2.6.29").outlives_full_polls
+    assert not any(make(name).outlives_full_polls for name in ENGINES if name != "gro-2.6.29")
 
 
 def test_a_flush_takes_the_newest_first():
