@@ -10,6 +10,8 @@ Invariant: frames in == frames delivered + frames held, and the same for payload
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.offload import rules
 from models.offload.held import (
     AGE,
@@ -29,7 +31,8 @@ from models.payload import Payloads
 from models.train import ABSENT, TIME_PS
 
 FATE, REASON = 0, 1  # rows of `verdict`
-BY_FLUSH = -1
+BY_FLUSH = np.int64(-1)  # not a literal: numba compiles a function anew for each of those it is called with
+AT_ANY_AGE = np.int64(-1)
 
 
 @njit
@@ -69,12 +72,12 @@ def receive(
     for i in range(len(meta)):
         cells, row = meta[i], head[i]
         if poll < len(polls) and polls[poll] == i:
-            deliver_all(setup, held, book[LAST_TIME_PS], Why.POLL_END, False, payloads, out, book)
+            deliver_all(setup, held, book[LAST_TIME_PS], np.int64(Why.POLL_END), AT_ANY_AGE, payloads, out, book)
             poll += 1
         verdict[FATE, i], verdict[REASON, i] = take(setup, held, i, cells, row, pieces, payloads, out, book)
         book[LAST_TIME_PS] = cells[TIME_PS]
     if poll < len(polls):
-        deliver_all(setup, held, book[LAST_TIME_PS], Why.POLL_END, False, payloads, out, book)
+        deliver_all(setup, held, book[LAST_TIME_PS], np.int64(Why.POLL_END), AT_ANY_AGE, payloads, out, book)
 
 
 @njit(inline="always")
@@ -111,7 +114,7 @@ def take(setup, held, i, cells, row, pieces, payloads, out, book):
             else:
                 passed = Why.TABLE_FULL
     if close != Why.NONE:
-        deliver(setup, held, bucket, place, cells[TIME_PS], i, close, payloads, out, book)
+        deliver(setup, held, bucket, place, cells[TIME_PS], i, np.int64(close), payloads, out, book)
     if why == Why.NONE:
         return Fate.JOINED, Why.NONE
     if starts and passed == Why.NONE:
@@ -159,14 +162,15 @@ def flush(
     out = Delivered(out_cells, out_head, out_pieces, marks, scratch)
     payloads = Payloads(captured, pattern, prefix)
     book[OUT_PACKETS] = book[OUT_PIECES] = 0
-    deliver_all(setup, held, time_ps, why, only_older, payloads, out, book)
+    deliver_all(setup, held, time_ps, why, setup[JIFFY] if only_older else AT_ANY_AGE, payloads, out, book)
 
 
 @njit
-def deliver_all(setup, held, time_ps, why, only_older, payloads, out, book):
+def deliver_all(setup, held, time_ps, why, kept_age, payloads, out, book):
+    """Deliver what is held; a bucket ends at the first packet of age `kept_age`."""
     for bucket in range(setup[BUCKETS]):
         while held.order[bucket, 0]:
-            if only_older and held.state[held.order[bucket, 1], AGE] == setup[JIFFY]:
+            if kept_age != AT_ANY_AGE and held.state[held.order[bucket, 1], AGE] == kept_age:
                 break
             place = held.order[bucket, 0] - 1 if rules.flushes_newest_first(setup) else 0
             deliver(setup, held, bucket, place, time_ps, BY_FLUSH, why, payloads, out, book)

@@ -39,7 +39,7 @@ from models.wire.octets import be32, same
 
 HELD = 8  # MAX_GRO_SKBS
 MAX_FRAME_BYTES = 65536  # a merged frame, MAC header and all, stays below it
-NO_EDITION = 0
+NO_EDITION = np.int64(0)
 VLAN_NUMBER = 0x0FFF
 
 

@@ -22,7 +22,7 @@ from models.wire.octets import put16, same
 WHOLE_FIRST_BYTE = 0x45  # version 4, header of five words
 FLOW_LABEL_AND_VERSION = 0xF00FFFFF
 ECN_BITS = 3  # of ToS and traffic class, RFC 3168 section 5
-ONLY, OUTER, INNER = range(3)  # which network header of the frame it is
+ONLY, OUTER, INNER = (np.int64(layer) for layer in range(3))  # which network header of the frame it is
 FIXED_FIRST, FIXED_SECOND = 1, 2  # bits of FIXED_ID: the outer or only header's IDs stand still; the inner one's do
 
 
