@@ -80,7 +80,8 @@ CAPTURED = 0
 
 CSUM_NONE, CSUM_VERIFIED, CSUM_BAD, CSUM_PARTIAL = range(4)
 
-# What the packet is, so that a cut knows how (SKB_GSO_*, include/linux/skbuff.h). TCP4, TCP6: innermost IP version of a
+# What the packet is, so that a cut knows how (SKB_GSO_*, include/linux/skbuff.h), as the kernel that merged reads its
+# own bits: they are translated where they are set, and the cut has no edition. TCP4, TCP6: innermost IP version of a
 # TCP packet. UDP: a datagram per segment (UDP_L4). FIXED_ID: every segment has the ID of the outermost IPv4 header,
 # FIXED_ID_INNER: of the inner one; without it IDs count up. ECN: CWR stays on the first segment only; without it, on
 # all. TUNNEL: `inner_l3` is there; which tunnel `protocol` says, and a UDP tunnel's checksum field whether segments

@@ -59,6 +59,7 @@ from models.offload.held import (
 from models.offload.why import Why
 from models.payload import Payloads
 from models.train import ABSENT, COLUMNS, HEAD_WIDTH, PIECE_COLUMNS, FrameTrain, widened
+from models.wire import ipv6
 
 __all__ = ["ENGINES", "LOST", "Engine", "Outcome", "make"]
 
@@ -142,7 +143,7 @@ class Engine:
         order[:, 1:] = np.arange(slots).reshape(buckets, per_bucket)
         self._slots = slots
         self._audit = bool(setup[AUDIT])
-        self._spare = gro.JUMBO_BYTES if setup[MAX_BYTES] > gro.MAX_PACKET_BYTES else 0  # what a header may grow by
+        self._spare = ipv6.JUMBO_BYTES if setup[MAX_BYTES] > gro.MAX_PACKET_BYTES else 0  # what a header may grow by
         self._width = HEAD_WIDTH + self._spare
         self._held = Held(
             cells=np.zeros((slots, len(COLUMNS)), np.int64),

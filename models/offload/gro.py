@@ -66,8 +66,6 @@ MAX_PACKET_BYTES = 65536  # GRO_LEGACY_MAX_SIZE, the default of gro_max_size; a 
 MAX_CHAINED = 64  # tcp_gro_receive()
 
 ENDS_RUN = tcp.FIN | tcp.PSH  # flags that may differ: the frame that has one is the last
-JUMBO_BYTES = 8  # a hop-by-hop header with the jumbo option, RFC 2675
-JUMBO_OPTION = 0xC204  # type and length
 
 
 @njit(inline="always")
@@ -335,8 +333,11 @@ def tcp_completes(edition, state, row, cells):
             cells[GSO_TYPE] |= GSO_FIXED_ID if state[FIXED_ID] else 0
         else:
             inner = gro_network.fixed_bit(edition, gro_network.INNER)
-            cells[GSO_TYPE] |= GSO_FIXED_ID_INNER if state[FIXED_ID] & inner else 0
             cells[GSO_TYPE] |= GSO_FIXED_ID if inner == FIXED_SECOND and state[FIXED_ID] & FIXED_FIRST else 0
+            if cells[PROTOCOL] == udp.PROTOCOL or cells[PROTOCOL] == gre.PROTOCOL:
+                inner = FIXED_FIRST  # 6.18: __skb_udp_tunnel_segment(), gre_gso_segment() count layers from 0 again,
+                # so that a cut asks the outer header's bit for the inner header too
+            cells[GSO_TYPE] |= GSO_FIXED_ID_INNER if state[FIXED_ID] & inner else 0
     if tcp.flags(row, l4) & tcp.CWR and not edition & CWR_COMPARED:
         cells[GSO_TYPE] |= GSO_ECN
     l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
@@ -349,11 +350,11 @@ def inserts_jumbo(row, cells, l3):
     """ipv6_gro_complete(): above 65,535 bytes a hop-by-hop header says the length. `row` has room for it."""
     at = l3 + ipv6.HEADER_BYTES
     for k in range(cells[HEAD_BYTES] - 1, at - 1, -1):
-        row[k + JUMBO_BYTES] = row[k]
-    cells[HEAD_BYTES] += JUMBO_BYTES
-    cells[L4] += JUMBO_BYTES
+        row[k + ipv6.JUMBO_BYTES] = row[k]
+    cells[HEAD_BYTES] += ipv6.JUMBO_BYTES
+    cells[L4] += ipv6.JUMBO_BYTES
     row[at], row[at + 1] = row[l3 + ipv6.NEXT_HEADER], 0
-    row[at + 2], row[at + 3] = JUMBO_OPTION >> 8, JUMBO_OPTION & 0xFF
+    row[at + 2], row[at + 3] = ipv6.JUMBO_OPTION >> 8, ipv6.JUMBO_OPTION & 0xFF
     put32(row, at + 4, cells[HEAD_BYTES] - at + cells[PAYLOAD_BYTES])
     row[l3 + ipv6.NEXT_HEADER] = ipv6.HOP_BY_HOP
     ipv6.set_payload_length(row, l3, 0)

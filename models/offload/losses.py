@@ -42,10 +42,9 @@ CONGESTION_EXPERIENCED = 3
 def count(held, state, row, cells, book, cut):
     """Add to `book` what the packet `row`, `cells`, complete, loses of its members; `cut` is a scratch row."""
     book[FRAMES_CHECKED] += cells[FRAME_COUNT]
-    if state[SEGMENTS] == 1:
-        return
     lost = book[LOST_FIRST:]
-    size, last, gap = cells[GSO_BYTES], segments_of(cells) - 1, jumbo_bytes(row, cells)
+    joined, last, gap = state[SEGMENTS] > 1, segments_of(cells) - 1, jumbo_bytes(row, cells)
+    size = cells[GSO_BYTES] if last else cells[PAYLOAD_BYTES]
     slot, j, came_from = state[FIRST_MEMBER], 0, 0
     while slot != ABSENT:
         member, came = held.members[slot], held.member_head[slot]
@@ -54,10 +53,10 @@ def count(held, state, row, cells, book, cut):
             start = nearest * size
             n_bytes = min(size, cells[PAYLOAD_BYTES] - start)
             write_header(cut, row, cells, nearest, start, n_bytes)
-            moved = start != came_from or n_bytes != member[PAYLOAD_BYTES] or member[TAIL_BYTES] != 0
+            moved = start != came_from or n_bytes != member[PAYLOAD_BYTES] or (joined and member[TAIL_BYTES] != 0)
             lost[BOUNDARY] += moved
             fields = compare(came, member, cut, cells, gap, lost)
-            book[FRAMES_ALTERED] += moved or fields != 0 or not is_canonical(came, member)
+            book[FRAMES_ALTERED] += moved or fields != 0 or (joined and not is_canonical(came, member))
         j += segments_of(member)
         came_from += member[PAYLOAD_BYTES]
         slot = member[NEXT_MEMBER]

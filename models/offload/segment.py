@@ -59,8 +59,6 @@ from models.train import (
 from models.wire import checksum, innermost, ipv4, ipv6, tcp, udp
 from models.wire.octets import be32, octet, put16
 
-JUMBO_BYTES, JUMBO_OPTION = 8, 0x00C204  # a hop-by-hop header of one jumbo payload option, RFC 2675 section 2
-
 
 def cut(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     """The train with every packet longer than its segment size cut; a checksum left partial is completed."""
@@ -191,17 +189,17 @@ def copy_packet(cells, row, pieces, payloads, frame, octets, out_pieces, used):
 
 @njit
 def jumbo_bytes(row, cells):
-    """Length of the hop-by-hop header that GRO has put in front of TCP to say the length: JUMBO_BYTES, or 0 if none.
+    """Length of the hop-by-hop header that GRO has put in front of TCP to say how long the packet is; 0 if none.
 
     ipv6_has_hopopt_jumbo(), Linux 6.0 to 6.19: IPv6 outside tunnels, above 65,535 bytes, that one option."""
     at = cells[L3] + ipv6.HEADER_BYTES
     if cells[HEAD_BYTES] - at + cells[PAYLOAD_BYTES] <= 0xFFFF or octet(row, cells[L3]) >> 4 != 6:
         return 0
-    if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] != at + JUMBO_BYTES:
+    if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] != at + ipv6.JUMBO_BYTES:
         return 0
-    if ipv6.next_header(row, cells[L3]) != ipv6.HOP_BY_HOP or be32(row, at) != tcp.PROTOCOL << 24 | JUMBO_OPTION:
+    if ipv6.next_header(row, cells[L3]) != ipv6.HOP_BY_HOP or be32(row, at) != tcp.PROTOCOL << 24 | ipv6.JUMBO_OPTION:
         return 0
-    return JUMBO_BYTES
+    return ipv6.JUMBO_BYTES
 
 
 @njit
@@ -256,7 +254,8 @@ def write_checksums(octets, frame, payloads, pieces, network_too):
     """From the inside outwards. A UDP tunnel without a checksum stays so, and GRE keeps the one it has.
 
     The kernel's GRO says SKB_GSO_GRE of a GRE tunnel, never SKB_GSO_GRE_CSUM (gre_gro_complete()), so nothing asks for
-    a new checksum when such a packet is cut, and all segments carry the first one's."""
+    a new checksum when such a packet is cut, and all segments carry the first one's: wrong for a last one of another
+    length only, because what is in the tunnel has checksums of its own and sums to its length."""
     if network_too:
         if octet(octets, frame[L3]) >> 4 == 4:
             put16(octets, frame[L3] + ipv4.CHECKSUM, checksum.ipv4_header(octets, frame[L3]))

@@ -13,6 +13,7 @@ from models.wire.octets import be16, be32, octet, put16
 
 PAYLOAD_LENGTH, NEXT_HEADER, HOP_LIMIT, SOURCE, DESTINATION, HEADER_BYTES = 4, 6, 7, 8, 24, 40
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 43, 44, 60
+JUMBO_BYTES, JUMBO_OPTION = 8, 0xC204  # a hop-by-hop header of one option, its type and length; RFC 2675 section 2
 ENCAPSULATED = 41  # protocol number of IPv6 in IP, RFC 4213
 
 

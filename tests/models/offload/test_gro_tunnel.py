@@ -154,7 +154,7 @@ def test_key_and_checksum_together():
 @pytest.mark.parametrize("df", [0, 1])
 def test_two_headers_two_kinds_of_ids(outer, inner, payloads, kind, df):
     frames = [
-        segment(tunnel="gre", seq=100 * k, ip_id=i, outer_id=o, df=df, outer_df=df)
+        segment(tunnel="ipip", seq=100 * k, ip_id=i, outer_id=o, df=df, outer_df=df)
         for k, (o, i) in enumerate(zip(outer, inner))
     ]
     table = make("gro")
@@ -163,6 +163,19 @@ def test_two_headers_two_kinds_of_ids(outer, inner, payloads, kind, df):
     if kind is not None:
         first = packets[0] if len(packets[0]) else packets[1]
         assert first.column("gso_type")[0] == GSO_TCP4 | GSO_TUNNEL | kind
+
+
+@pytest.mark.parametrize("tunnel", ["vxlan", "geneve", "gre", "gretap"])
+@pytest.mark.parametrize(
+    ("outer", "inner", "kind"),
+    [([8, 8], [8, 9], GSO_FIXED_ID | GSO_FIXED_ID_INNER), ([8, 9], [8, 8], 0)],
+)
+def test_over_udp_and_gre_a_cut_asks_the_outer_bit_for_the_inner_ids(tunnel, outer, inner, kind):
+    """Seen with VXLAN on Linux 6.18.44: damage that it does."""
+    frames = [segment(tunnel=tunnel, seq=100 * k, ip_id=i, outer_id=o) for k, (o, i) in enumerate(zip(outer, inner))]
+    table = make("gro")
+    table.receive(train(frames), SYNTHETIC)
+    assert table.flush(SYNTHETIC).packets.column("gso_type").tolist() == [GSO_TCP4 | GSO_TUNNEL | kind]
 
 
 def test_tcp_over_ipv6_names_no_fixed_ids():
