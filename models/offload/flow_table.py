@@ -95,7 +95,7 @@ def take(setup, held, i, cells, row, pieces, payloads, out, book):
         k = held.order[bucket, 1 + place]
         mine, old, state = held.cells[k], held.head[k], held.state[k]
         why = barred
-        if why == Why.NONE:
+        if why == Why.NONE or rules.asks_although_barred(setup, cells):
             why = rules.refuses(setup, old, mine, state, row, cells)
         close = Why.NONE if rules.passes_by(setup, cells, why) else why
         if why == Why.NONE:

@@ -147,7 +147,7 @@ def refuses(setup, old, was, state, row, cells):
     """tcp_gro_receive(): why the frame may not join the held packet of its flow."""
     if innermost.protocol(cells) != tcp.PROTOCOL:
         why = network_refuses(setup[EDITION], old, state, row, cells)
-        return gro_udp.refuses(setup, was, state, cells) if why == Why.NONE else why
+        return gro_udp.refuses(setup, was, state, row, cells) if why == Why.NONE else why
     l4 = innermost.transport(cells)
     was_word, word = be32(old, l4 + tcp.OFFSET), be32(row, l4 + tcp.OFFSET)
     if (was_word ^ word | word & tcp.CWR << 16) & ~(ENDS_RUN << 16):
@@ -223,6 +223,12 @@ def may_be_big(edition, row, cells):
     if cells[INNER_L3] >= 0:
         return False
     return edition & BIG_IPV4 != 0 or (not is_ipv4(row, l3) and ipv6.next_header(row, l3) == tcp.PROTOCOL)
+
+
+@njit
+def asks_although_barred(setup, cells):
+    """skb_gro_receive_list() does not look at the flush flag, with which skb_gro_receive() refuses."""
+    return setup[FRAGLIST] != 0 and innermost.protocol(cells) == udp.PROTOCOL and gro_udp.chains(setup)
 
 
 @njit

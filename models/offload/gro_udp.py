@@ -13,6 +13,7 @@ A cut counts IDs up, so datagrams whose IDs stand still join but do not come bac
 
 from __future__ import annotations
 
+from models.offload import gro_network
 from models.offload.held import FRAGLIST, IP_BYTES, MAX_BYTES, MSS, SEGMENTS, UDP_FORWARDING, UDP_SOCKET
 from models.offload.kernel import njit
 from models.offload.why import Why
@@ -26,6 +27,7 @@ from models.train import (
     GSO_TYPE,
     GSO_UDP,
     HEAD_BYTES,
+    INNER_L3,
     L3,
     PAYLOAD_BYTES,
     TAIL_BYTES,
@@ -63,12 +65,22 @@ def chains(setup):
 
 
 @njit
-def refuses(setup, was, state, cells):
+def is_unverified(row, cells):
+    """Whether the checksum is not known to be right: in software that of a frame with the flush flag is not summed."""
+    if cells[CSUM_STATE] != CSUM_NONE and cells[CSUM_STATE] != CSUM_BAD:
+        return False
+    if gro_network.bars(row, cells, cells[L3]) != Why.NONE:
+        return True
+    return cells[INNER_L3] >= 0 and gro_network.bars(row, cells, cells[INNER_L3]) != Why.NONE
+
+
+@njit
+def refuses(setup, was, state, row, cells):
     """udp_gro_receive_segment(), behind the network rules."""
     if cells[PAYLOAD_BYTES] > state[MSS]:
         return Why.SIZE
     if chains(setup):
-        if was[CSUM_STATE] != cells[CSUM_STATE]:
+        if was[CSUM_STATE] != cells[CSUM_STATE] or is_unverified(row, cells):
             return Why.CHECKSUM  # passes the held packet by
         whole = cells[HEAD_BYTES] - cells[L3] + cells[PAYLOAD_BYTES]  # skb_gro_receive_list() counts the header too
         return Why.LIMIT if state[IP_BYTES] + whole >= LEGACY_MAX_BYTES else Why.NONE

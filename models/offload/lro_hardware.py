@@ -71,7 +71,16 @@ def bars(row, cells):
         return Why.NO_PAYLOAD
     if tcp.flags(row, cells[L4]) & NEVER:
         return Why.FLAGS
-    return Why.PADDING if cells[TAIL_BYTES] else Why.NONE
+    return Why.PADDING if cells[TAIL_BYTES] or is_cut_short(row, cells) else Why.NONE
+
+
+@njit(inline="always")
+def is_cut_short(row, cells):
+    """Whether the IP header promises more than the frame has."""
+    ip_bytes = cells[HEAD_BYTES] - cells[L3] + cells[PAYLOAD_BYTES]
+    if is_ipv4(row, cells[L3]):
+        return ipv4.total_length(row, cells[L3]) > ip_bytes
+    return ipv6.payload_length(row, cells[L3]) + ipv6.HEADER_BYTES > ip_bytes
 
 
 @njit(inline="always")

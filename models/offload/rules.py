@@ -70,6 +70,12 @@ def refuses(setup, old, was, state, row, cells):
 
 
 @njit(inline="always")
+def asks_although_barred(setup, cells):
+    """Whether a frame that is barred may still join, or pass by, the held packet of its flow."""
+    return setup[ENGINE] == GRO and gro.asks_although_barred(setup, cells)
+
+
+@njit(inline="always")
 def passes_by(setup, cells, why):
     """Whether a frame refused for `why` goes up without completing the packet it did not join."""
     return setup[ENGINE] == GRO and gro.passes_by(cells, why)

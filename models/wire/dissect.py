@@ -112,9 +112,9 @@ def _ipv4(row, captured, original, l3):
         return l3, original, NOTHING
     if total == 0:
         total = original - l3  # a packet already merged beyond 65,535 bytes, or by a card before it knew its length
-    end = l3 + total
-    if total < length or end > original:
+    if total < length:
         return l4, original, ABSENT
+    end = min(l3 + total, original)  # a frame cut short, or a length that lies: the headers are where they are
     if ipv4.fragment(row, l3) & (ipv4.MF | ipv4.OFFSET_MASK):
         return l4, end, ABSENT
     return l4, end, ipv4.protocol(row, l3)
@@ -126,9 +126,7 @@ def _ipv6(row, captured, original, l3):
         return min(captured, l3), original, NOTHING
     l4 = l3 + ipv6.HEADER_BYTES
     length = ipv6.payload_length(row, l3)
-    end = l4 + length if length else original
-    if end > original:
-        return l4, original, ABSENT
+    end = min(l4 + length, original) if length else original
     kind = ipv6.next_header(row, l3)
     while ipv6.is_extension(kind):
         if captured < l4 + 8 or l4 + 8 > end:

@@ -52,6 +52,7 @@ def sent_through(segments, engine="gro", **limits):
         ({"seq": 101}, Why.GAP),
         ({"seq": 0}, Why.GAP),
         ({"tail": 4}, Why.PADDING),
+        ({"short": -2}, Why.PADDING),  # promises more than the frame has
         ({"csum_state": CSUM_BAD}, Why.CHECKSUM),
         ({"csum_state": CSUM_NONE, "csum_error": 1}, Why.CHECKSUM),
         ({"sport": 9}, Why.FIRST),

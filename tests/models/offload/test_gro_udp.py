@@ -56,7 +56,6 @@ def test_it_is_off_unless_somebody_asks(engine, asked, payloads, version):
         ({"no_csum": 1}, Why.CHECKSUM),
         ({"csum_state": CSUM_NONE, "csum_error": 1}, Why.CHECKSUM),
         ({"tail": 4}, Why.PADDING),
-        ({"short": 2}, Why.PADDING),
         ({"ttl": 7}, Why.TTL),
         ({"tos": 3}, Why.ECN),
         ({"sport": 9}, Why.FIRST),
@@ -72,6 +71,23 @@ def test_gro_refuses_datagrams(version, asked, change, why):
     second = datagram(**({"version": version, "seq": 100, "ip_id": 1} | change))
     _, _, reasons, _ = sent_through([first, second], **asked)
     assert reasons[1] is why
+
+
+@pytest.mark.parametrize(
+    ("asked", "csum_state", "why", "payloads"),
+    [
+        (FORWARDING, CSUM_VERIFIED, Why.PADDING, [100, 98]),
+        (ASKED, CSUM_VERIFIED, Why.PADDING, [100, 98]),
+        (CHAINING, CSUM_VERIFIED, Why.NONE, [198]),  # skb_gro_receive_list() does not ask for the flush flag
+        (CHAINING, CSUM_NONE, Why.CHECKSUM, [98, 100]),  # it was not summed, so it is not like the held one
+    ],
+)
+@pytest.mark.parametrize("version", [4, 6])
+def test_an_ip_length_that_is_too_short(version, asked, csum_state, why, payloads):
+    frames = [datagram(version=version, csum_state=csum_state)]
+    frames.append(datagram(version=version, seq=100, ip_id=1, short=2, csum_state=csum_state))
+    found, _, reasons, _ = sent_through(frames, **asked)
+    assert (reasons[1], found) == (why, payloads)
 
 
 @pytest.mark.parametrize(

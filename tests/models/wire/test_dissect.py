@@ -35,6 +35,13 @@ def lengths(cells: np.ndarray) -> list[int]:
     return cells[[HEAD_BYTES, PAYLOAD_BYTES, TAIL_BYTES, MISSING_BYTES]].tolist()
 
 
+def test_a_packet_that_promises_more_than_its_frame_has():
+    """The headers are where they are; what the frame does not have is no payload."""
+    _, cells = row_of(MACS + b"\x08\x00" + IPV4[:3] + b"\x40" + IPV4[4:] + TCP + b"x")
+    assert lengths(cells) == [54, 1, 0, 0]
+    assert cells[L4] == 34
+
+
 def test_tcp_with_padding():
     _, cells = row_of(MACS + b"\x08\x00" + IPV4 + TCP + b"x" + bytes(5))
     assert lengths(cells) == [54, 1, 5, 0]
