@@ -10,6 +10,7 @@ COMMANDS = {
     "list": "show the scenarios and the question each asks",
     "validate": "check scenario files without running them",
     "coalesce": "show what receive offload makes of a capture",
+    "kernel-check": "compare our GRO, router and segmentation with the running Linux kernel (root)",
 }
 USAGE_ERROR = 2  # what argparse uses too
 
@@ -17,8 +18,8 @@ USAGE_ERROR = 2  # what argparse uses too
 def main(argv: Sequence[str]) -> int:
     """Runs the command in `argv` [without the program's name]; returns the exit status.
 
-    0: done; 1: done, and the answer is no; 2: something asked for cannot be; 130: interrupted. Raises SystemExit as
-    argparse does.
+    0: done; 1: done, and the answer is no; 2: something asked for cannot be; 3: this machine cannot; 130:
+    interrupted. Raises SystemExit as argparse does.
     """
     parser = argparse.ArgumentParser(
         prog="run.py", description="A discrete-event simulator of TCP receive offload (LRO and GRO)."
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     for name, about in COMMANDS.items():
         own = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
         if name == command:
-            module = importlib.import_module(f"sim.cli.{name}")
+            module = importlib.import_module(f"sim.cli.{name.replace('-', '_')}")
             module.add_arguments(own)
     args, rest = parser.parse_known_args(argv)
     if rest:  # argparse gives up on positionals that stand behind an option

@@ -1,0 +1,144 @@
+"""The same bursts through our GRO, and through our router and segmentation behind it.
+
+Leaves out: checksums the card vouches for: a packet socket's frames come with none, so the engine verifies in software.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.forwarding.router import Verdict, forward
+from models.offload.engine import Engine
+from models.offload.segment import cut
+from models.payload import Payloads, for_capture
+from models.train import (
+    COLUMNS,
+    CSUM_PARTIAL,
+    CSUM_STATE,
+    FRAME_ID,
+    GSO_BYTES,
+    GSO_ECN,
+    GSO_FIXED_ID,
+    GSO_FIXED_ID_INNER,
+    GSO_FRAGLIST,
+    GSO_TCP4,
+    GSO_TCP6,
+    GSO_TYPE,
+    GSO_UDP,
+    HEAD_BYTES,
+    HEAD_WIDTH,
+    INNER_L3,
+    L3,
+    PAYLOAD_BYTES,
+    PIECE_BYTES,
+    PIECE_COUNT,
+    PIECE_START,
+    PROTOCOL,
+    START,
+    TAIL_BYTES,
+    FrameTrain,
+    join,
+)
+from models.wire import checksum, ethernet, gre, innermost, ipv4, ipv6, udp
+from models.wire.dissect import dissect
+from sim.kernel_check.bench import EGRESS_MAC, FINAL_MAC, MTU_BYTES, ROUTER_MAC, Packet
+
+Bytes = NDArray[np.uint8]
+
+VIRTIO = {GSO_TCP4: 1, GSO_TCP6: 4, GSO_UDP: 5}  # VIRTIO_NET_HDR_GSO_*, include/uapi/linux/virtio_net.h
+VIRTIO_ECN = 0x80
+
+
+def train_of(burst: Sequence[bytes]) -> tuple[FrameTrain, Payloads]:
+    """The frames as a train, and the bytes its payloads are in."""
+    data = np.frombuffer(b"".join(burst), np.uint8)
+    meta = np.zeros((len(burst), len(COLUMNS)), np.int64)
+    start = 0
+    for cells, frame in zip(meta, burst):
+        dissect(data[start : start + len(frame)], len(frame), len(frame), cells)
+        cells[START] = start + cells[HEAD_BYTES]
+        start += len(frame)
+    meta[:, FRAME_ID] = np.arange(len(burst))
+    head = np.zeros((len(burst), max(HEAD_WIDTH, int(meta[:, HEAD_BYTES].max(initial=0)))), np.uint8)
+    for row, cells in zip(head, meta):
+        n_bytes = cells[HEAD_BYTES]
+        row[:n_bytes] = data[cells[START] - n_bytes : cells[START]]
+    return FrameTrain(meta, head), for_capture(data)
+
+
+def merged(engine: Engine, burst: Sequence[bytes]) -> tuple[FrameTrain, Payloads]:
+    """What the engine delivers of the burst and of a flush after it, in order."""
+    train, payloads = train_of(burst)
+    return join([engine.receive(train, payloads).packets, engine.flush(payloads).packets]), payloads
+
+
+def forwarded(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
+    """What a router sends on, to a device that cannot segment, with two habits of the kernel's that are not ours.
+
+    - The IP layer of a router changes one header, that of the packet. Frames that were chained (rx-gro-list) keep their
+      own, so all but the first leave with the TTL they came with (skb_segment_list()).
+    - gre_gso_segment() and __skb_udp_tunnel_segment() start the count of encapsulations anew, so inet_gso_segment()
+      takes the inner header for an outer one, and asks the outer one's bit whether its IDs stand still."""
+    welcome = np.array([_is_received(row, cells) for row, cells in zip(packets.head, packets.meta)], bool)
+    packets = packets[np.flatnonzero(welcome)]
+    packets.meta[:, TAIL_BYTES] = 0  # the network layer cuts the frame to the length of its packet
+    sent = FrameTrain(packets.meta, packets.head.copy(), packets.pieces)
+    verdicts = np.zeros(len(packets), np.int64)
+    macs = np.frombuffer(EGRESS_MAC, np.uint8), np.frombuffer(FINAL_MAC, np.uint8)
+    forward(sent.head, sent.meta, verdicts, *macs, MTU_BYTES)
+    passed = np.flatnonzero(verdicts == Verdict.FORWARDED)
+    sent, packets = sent[passed], packets[passed]
+    for train in (sent, packets):
+        kinds, tunnelled = train.meta[:, GSO_TYPE], train.meta[:, INNER_L3] >= 0
+        renumbered = tunnelled & np.isin(train.meta[:, PROTOCOL], (udp.PROTOCOL, gre.PROTOCOL))
+        train.meta[renumbered, GSO_TYPE] &= ~GSO_FIXED_ID_INNER
+        train.meta[renumbered & (kinds & GSO_FIXED_ID != 0), GSO_TYPE] |= GSO_FIXED_ID_INNER
+    frames = cut(sent, payloads)
+    chained = sent.meta[:, GSO_TYPE] & GSO_FRAGLIST != 0
+    if chained.any():
+        size = sent.meta[:, GSO_BYTES]
+        segments = np.where(size > 0, -(-sent.payload_bytes // np.maximum(size, 1)), 1)
+        followers = np.repeat(chained, segments)
+        followers[np.cumsum(segments) - segments] = False  # the first of each packet
+        as_they_came = cut(packets, payloads).head[followers]
+        frames.head[followers, ethernet.HEADER_BYTES :] = as_they_came[:, ethernet.HEADER_BYTES :]
+    return frames
+
+
+def _is_received(row: Bytes, cells: NDArray[np.int64]) -> bool:
+    """ip_rcv_core(), ip6_rcv_core(): whether the network layer takes the packet in at all."""
+    l3 = cells[L3]
+    if l3 != ethernet.HEADER_BYTES or row[:6].tobytes() != ROUTER_MAC:  # a tag is for a device that is not there
+        return False
+    present = int(cells[HEAD_BYTES] + cells[PAYLOAD_BYTES] + cells[TAIL_BYTES] - l3)
+    if row[l3] >> 4 == 6:
+        return bool(ipv6.payload_length(row, l3) + ipv6.HEADER_BYTES <= present)
+    length = ipv4.total_length(row, l3)
+    return bool(checksum.ipv4_header_is_right(row, l3)) and ipv4.header_bytes(row, l3) <= length <= present
+
+
+def packets_of(packets: FrameTrain, payloads: Payloads) -> list[Packet]:
+    """Every row as a packet socket would show it."""
+    return [_packet(packets, i, payloads) for i in range(len(packets))]
+
+
+def _packet(packets: FrameTrain, i: int, payloads: Payloads) -> Packet:
+    cells = packets.meta[i]
+    parts = [packets.head[i, : cells[HEAD_BYTES]].tobytes()]
+    data = payloads.captured
+    for piece in packets.payload_of(i):
+        parts.append(data[piece[PIECE_START] : piece[PIECE_START] + piece[PIECE_BYTES]].tobytes())
+    if cells[TAIL_BYTES] and cells[PIECE_COUNT] == 1:
+        start = cells[START] + cells[PAYLOAD_BYTES]
+        parts.append(data[start : start + cells[TAIL_BYTES]].tobytes())
+    kind = 0
+    if cells[GSO_BYTES]:
+        kind = next((value for bit, value in VIRTIO.items() if cells[GSO_TYPE] & bit), 0)
+        kind |= VIRTIO_ECN if cells[GSO_TYPE] & GSO_ECN else 0
+    start = at = 0
+    if cells[CSUM_STATE] == CSUM_PARTIAL:
+        start, at = int(innermost.transport(cells)), int(checksum.field(cells))
+    return Packet(b"".join(parts), int(cells[GSO_BYTES]), kind, start, at)

@@ -1,0 +1,96 @@
+"""What this kernel's GRO offers at all: two frames of each protocol that would merge, and whether they do.
+
+What is not offered, for want of a module, is not refereed here and changes no rule.
+Sources: the protocols with a gro_receive function in the Linux tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sim.kernel_check.bench import Bench
+from sim.kernel_check.dice import Dice
+from sim.kernel_check.flows import Draft, Flow, Shape
+from sim.kernel_check.frames import Ip, Tcp, Udp, tag
+from sim.kernel_check.tunnels import Tunnel
+
+Switches = Mapping[str, bool]
+PLAIN: Switches = {"rx_udp_gro_forwarding": False, "rx_gro_list": False}
+FORWARDING: Switches = {**PLAIN, "rx_udp_gro_forwarding": True}
+FRAGLIST: Switches = {**PLAIN, "rx_gro_list": True}
+MODES: Mapping[str, Switches] = {"": PLAIN, "rx-udp-gro-forwarding": FORWARDING, "rx-gro-list": FRAGLIST}
+
+SHAPES: Mapping[str, Shape] = {
+    "TCP over IPv4": Shape(4),
+    "TCP over IPv6": Shape(6),
+    "a VLAN tag in the frame": Shape(4, tags=1),
+    "two VLAN tags in the frame": Shape(6, tags=2),
+    "VXLAN": Shape(4, "vxlan"),
+    "VXLAN with IPv6 inside": Shape(6, "vxlan"),
+    "VXLAN over IPv6": Shape(4, "vxlan", 6),
+    "Geneve": Shape(4, "geneve"),
+    "Geneve over IPv6": Shape(6, "geneve", 6),
+    "GRE": Shape(4, "gre"),
+    "GRE with IPv6 inside": Shape(6, "gre"),
+    "GRE over IPv6": Shape(4, "gre", 6),
+    "GRE with Ethernet inside": Shape(4, "gretap"),
+    "IPv4 in IPv4": Shape(4, "ip"),
+    "IPv6 in IPv4": Shape(6, "ip"),
+    "IPv4 in IPv6": Shape(4, "ip", 6),
+    "IPv6 in IPv6": Shape(6, "ip", 6),
+    "UDP over IPv4": Shape(4, datagrams=True),
+    "UDP over IPv6": Shape(6, datagrams=True),
+}
+
+
+@dataclass(slots=True)
+class Offer:
+    """Shapes that merge, by mode; names of all that do, and of what does not."""
+
+    shapes: dict[str, list[Shape]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def named(name: str, mode: str) -> str:
+    return f"{name} ({mode})" if mode else name
+
+
+def probe(shape: Shape) -> list[bytes]:
+    """Two frames that continue each other."""
+    ip = Ip(version=shape.version)
+    draft = Draft(ip, Tcp(), 100, Udp() if shape.datagrams else None, tags=tag(5) * shape.tags)
+    if shape.tunnel:
+        draft.tunnel = Tunnel(kind=shape.tunnel, outer=Ip(version=shape.outer, source=9, destination=10))
+    flow, dice = Flow(draft, 1), Dice(np.random.default_rng(0))
+    return [flow.send(flow.draft(), dice) for _ in range(2)]
+
+
+def offered(bench: Bench) -> Offer:
+    """Probes every shape in every mode that concerns it; leaves the switches off."""
+    offer = Offer()
+    for mode, switches in MODES.items():
+        names = [name for name, shape in SHAPES.items() if _concerns(mode, shape)]
+        offer.shapes[mode] = []
+        if not bench.switch(switches):
+            offer.missing += [named(name, mode) for name in names]
+            continue
+        for name in names:
+            merged = any(bench.send([probe(SHAPES[name])] * 3)[k].merged[0].gso_bytes > 0 for k in range(3))
+            if merged:
+                offer.shapes[mode].append(replace(SHAPES[name], chained=switches is FRAGLIST))
+                offer.names.append(named(name, mode))
+            else:
+                offer.missing.append(named(name, mode))
+    bench.switch(PLAIN)
+    return offer
+
+
+def _concerns(mode: str, shape: Shape) -> bool:
+    """The switches are for UDP, rx-gro-list for TCP, too; neither is for a datagram without them."""
+    if not mode:
+        return not shape.datagrams
+    return shape.datagrams or (mode == "rx-gro-list" and not shape.tunnel and not shape.tags)

@@ -1,0 +1,98 @@
+"""What a run found, for people and as JSON; and which edition of ours stands for which kernel.
+
+Leaves out: what is behind a difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.offload.engine import ENGINES
+from sim.kernel_check.check import PATHS, SENDINGS, VOID_ABOVE, Tally
+from sim.kernel_check.probes import Offer
+
+EDITIONS = {(6, 18): "gro", (6, 12): "gro-6.12", (6, 1): "gro-6.1"}
+
+
+def engine_for(release: str) -> str:
+    """The engine whose edition is the newest that is not newer than kernel `release`, as `uname -r` has it."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    version = (int(found[1]), int(found[2])) if found else max(EDITIONS)
+    known = [edition for edition, name in EDITIONS.items() if name in ENGINES]
+    return EDITIONS[max((edition for edition in known if edition <= version), default=min(known))]
+
+
+def edition_of(engine: str) -> str:
+    return next(f"{major}.{minor}" for (major, minor), name in EDITIONS.items() if name == engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A finished run."""
+
+    kernel: str
+    engine: str
+    offer: Offer
+    tally: Tally
+    seed: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every case agrees on both paths, and the run counts."""
+        return not self.tally.disagreements and not self.tally.void
+
+    def lines(self) -> list[str]:
+        """The report, line by line."""
+        tally = self.tally
+        text = [
+            f"kernel {self.kernel}, our edition {edition_of(self.engine)} ({self.engine})",
+            f"refereed: {_listed(self.offer.names)}",
+            f"not refereed here, this kernel does not merge it: {_listed(self.offer.missing)}",
+            f"{tally.cases} cases, {tally.frames} frames, {tally.packets} packets after GRO",
+        ]
+        for path in PATHS:
+            agreed = tally.agreed[path]
+            text.append(f"{path}: {agreed} of {tally.cases} agree, {_percent(agreed, tally.cases)}")
+        text.append(
+            f"sent more than once, up to {SENDINGS} times, until it agreed: {tally.repeated} cases, "
+            f"{_percent(tally.repeated, tally.cases)}"
+        )
+        if tally.void:
+            text.append(f"void: more than {VOID_ABOVE:.0%} of the cases depended on timing")
+        if tally.disagreements:
+            name, path, difference = tally.disagreements[0]
+            text += [f"first disagreement: {name}, {path}", *difference.lines()]
+        return text
+
+    def as_json(self) -> dict[str, Any]:
+        """The stable shape of `kernel-check --json`."""
+        tally = self.tally
+        return {
+            "kernel": self.kernel,
+            "edition": edition_of(self.engine),
+            "engine": self.engine,
+            "seed": self.seed,
+            "cases": tally.cases,
+            "frames": tally.frames,
+            "packets": tally.packets,
+            "agreed": dict(tally.agreed),
+            "repeated": tally.repeated,
+            "void": tally.void,
+            "refereed": self.offer.names,
+            "not_refereed": self.offer.missing,
+            "disagreements": [
+                {"case": name, "path": path, "fields": difference.fields()}
+                for name, path, difference in tally.disagreements
+            ],
+        }
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "nothing"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2f} %" if whole else "nothing sent"
