@@ -27,6 +27,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bulk.py
+	$(BIN)/python benchmarks/coalesce.py
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/peers.py
 

@@ -44,6 +44,7 @@ from models.train import (
 from models.units import PS_PER_NS, PS_PER_S
 from models.wire import checksum, ethernet, innermost, link, tcp, udp, vlan
 from models.wire.octets import put16
+from sim.behind import Behind
 from sim.whole_file import WholeFile
 
 MAGIC_NANOSECONDS, VERSION, SNAP_BYTES = 0xA1B23C4D, (2, 4), 0x40000  # snap length: libpcap's largest
@@ -63,7 +64,7 @@ def _put_little32(out: Bytes, at: int, value: int) -> None:
         out[at + k] = (value >> (8 * k)) & 0xFF
 
 
-@njit
+@njit(nogil=True)
 def _encode(
     meta: Ints, head: Bytes, pieces: Ints, payloads: Payloads, base_seconds: int, row: int, out: Bytes, wrong: Ints
 ) -> tuple[int, int]:
@@ -110,16 +111,14 @@ def _encode(
         else:
             for k in range(tail):
                 out[body + payload + k] = 0
-        _checksums(payloads, pieces, head[i], cells, out[frame : body + payload], wrong)
+        _checksums(head[i], cells, out[frame : body + payload], wrong)
         at += captured
     return len(meta), at
 
 
 @njit
-def _checksums(payloads: Payloads, pieces: Ints, row: Bytes, cells: Ints, packet: Bytes, wrong: Ints) -> None:
-    """Complete the checksums of `packet`, one frame as written up to its padding, if partial; count wrong ones.
-
-    What is counted is summed over the bytes as written, so that a mistake in where they came from shows."""
+def _checksums(row: Bytes, cells: Ints, packet: Bytes, wrong: Ints) -> None:
+    """Complete the checksums of `packet`, one frame as written up to its padding, if partial; count wrong ones."""
     for l3 in (cells[L3], cells[INNER_L3]):
         if l3 != ABSENT and np.int64(row[l3]) >> 4 == 4 and not checksum.ipv4_header_is_right(row, l3):
             wrong[WRONG_IPV4] += 1
@@ -128,8 +127,12 @@ def _checksums(payloads: Payloads, pieces: Ints, row: Bytes, cells: Ints, packet
     l3, l4, protocol = innermost.network(cells), innermost.transport(cells), innermost.protocol(cells)
     if l4 != ABSENT and (protocol == tcp.PROTOCOL or protocol == udp.PROTOCOL):
         if cells[CSUM_STATE] == CSUM_PARTIAL:
-            put16(packet, checksum.field(cells), checksum.transport(payloads, pieces, row, cells))
-        wrong[WRONG_TRANSPORT] += not _segment_is_right(packet, l3, l4, protocol)
+            at = checksum.field(cells)
+            put16(packet, at, 0)
+            value = 0xFFFF - checksum.fold(_segment_sum(packet, l3, l4, protocol))
+            put16(packet, at, 0xFFFF if value == 0 and protocol == udp.PROTOCOL else value)
+        else:
+            wrong[WRONG_TRANSPORT] += not _segment_is_right(packet, l3, l4, protocol)
     if innermost.has_outer_udp(cells):
         l3, l4 = cells[L3], cells[L4]
         if cells[CSUM_STATE] == CSUM_PARTIAL and udp.checksum(packet, l4) != 0:
@@ -167,8 +170,8 @@ class CaptureWriter:
         self.link_type = link.ETHERNET
         self._begun = False
         self._wrong = np.zeros(2, np.int64)
-        self._buffer = np.zeros(BUFFER_BYTES, np.uint8)
         self._whole = WholeFile(path)
+        self._behind = Behind(self._whole.file, BUFFER_BYTES)
 
     @property
     def wrong_ipv4(self) -> int:
@@ -183,21 +186,22 @@ class CaptureWriter:
         self._begin()
         row = 0
         while row < len(train):
-            row, used = _encode(
-                train.meta, train.head, train.pieces, payloads, self.base_seconds, row, self._buffer, self._wrong
-            )
-            if used:
-                self._whole.file.write(self._buffer[:used].data)
-            else:  # one packet larger than the buffer
-                self._buffer = np.zeros(2 * len(self._buffer), np.uint8)
-        if self._whole.is_live:
-            self._whole.file.flush()
+            buffer = self._behind.buffer()
+            used = 0
+            while not used:
+                row, used = _encode(
+                    train.meta, train.head, train.pieces, payloads, self.base_seconds, row, buffer, self._wrong
+                )
+                if not used:  # one packet larger than the buffer
+                    buffer = np.zeros(2 * len(buffer), np.uint8)
+            self._behind.put(buffer, used)
         self.frames += len(train)
 
     def close(self) -> None:
         """Finish the file and give it its name. OSError; then nothing is left of it."""
         try:
             self._begin()
+            self._behind.finish()
         except OSError:
             self._whole.abandon()
             raise
@@ -205,6 +209,7 @@ class CaptureWriter:
 
     def abandon(self) -> None:
         """Leave no trace of the file, or of one that was to be replaced."""
+        self._behind.stop()
         self._whole.abandon()
 
     def _begin(self) -> None:
@@ -213,7 +218,9 @@ class CaptureWriter:
         self._begun = True
         version, sub_version = VERSION
         header = np.array([MAGIC_NANOSECONDS, sub_version << 16 | version, 0, 0, SNAP_BYTES, self.link_type], "<u4")
-        self._whole.file.write(header.tobytes())
+        buffer = self._behind.buffer()
+        buffer[: header.nbytes] = header.view(np.uint8)
+        self._behind.put(buffer, header.nbytes)
 
     def __enter__(self) -> CaptureWriter:
         return self

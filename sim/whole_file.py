@@ -15,9 +15,7 @@ from typing import BinaryIO
 
 
 class WholeFile:
-    """`file` is open for writing bytes, until `close` or `abandon`; a context manager that abandons on an exception.
-
-    `is_live`: somebody may read it while it is written."""
+    """`file` is open for writing bytes, until `close` or `abandon`; a context manager that abandons on an exception."""
 
     def __init__(self, path: Path | str) -> None:
         """OSError when it cannot be made."""
@@ -45,10 +43,6 @@ class WholeFile:
             self.abandon()
             raise
         self._temporary = None
-
-    @property
-    def is_live(self) -> bool:
-        return self._temporary is None
 
     def __enter__(self) -> BinaryIO:
         return self.file

@@ -10,10 +10,10 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.units import parse_time_ps
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_ENGINES = "none,gro,lro-driver,merge-everything"
 STANDARD = "-"
 MAC = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2}){5}", re.IGNORECASE)
+FIGURES = (".png", ".pdf", ".svg")
 QUIET_S = 1.0  # a capture done before that needs no bar
 
 
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="write the packets as a capture; - is standard output")
     parser.add_argument("--resegment", metavar="FILE", help="write the packets cut again, and compare; - likewise")
     parser.add_argument("--explain", metavar="FILE", help="write a row for each frame, as CSV or, .parquet, Parquet")
+    parser.add_argument("--figure", metavar="FILE", help="draw what came out, as .png, .pdf or .svg")
     parser.add_argument("--json", metavar="FILE", help="write the counts; - is standard output")
 
 
@@ -92,8 +94,11 @@ def _coalesce(args: argparse.Namespace) -> None:
     for name in ("out", "resegment"):
         if getattr(args, name) and len(names) > 1:
             raise _Refused(f"--{name}: found {len(names)} engines, wanted one: choose it with --engine {names[-1]}")
-    if args.json and args.json != STANDARD:
-        _may_write(Path(args.json))
+    if args.figure and Path(args.figure).suffix not in FIGURES:
+        raise _Refused(f"--figure: found {args.figure!r}, wanted a name that ends in {', '.join(FIGURES)}")
+    for target in (args.figure, args.json):
+        if target and target != STANDARD:
+            _may_write(Path(target))
     lanes = [Lane(Tally(make(name)), []) for name in names]
     resegmented = None
     writer = None
@@ -122,6 +127,9 @@ def _coalesce(args: argparse.Namespace) -> None:
         print(f"{args.out}: {writer.frames} packets; {wrong}, written as they were", file=sys.stderr)
     if resegmented is not None:
         print(resegmented.summary(args.resegment), file=sys.stderr)
+    if args.figure:
+        engines = [tally.as_json() | {"merge_sizes": tally.merge_sizes} for tally in tallies]
+        _draw(args.figure, {"name": f"{Path(args.capture).name}: {capture.file.frames:,} frames", "engines": engines})
     if args.json:
         _write_json(args.json, {"engines": [tally.as_json() for tally in tallies]})
 
@@ -247,6 +255,14 @@ def _print(name: str, frames: int, tallies: Sequence["Tally"], notes: Sequence[s
         console.print(table)
     for note in notes:
         console.print(note, highlight=False)
+
+
+def _draw(target: str, report: Mapping[str, Any]) -> None:
+    from sim.plots import coalesced, style
+    from sim.whole_file import WholeFile
+
+    with _naming(target, "a file to write"), WholeFile(target) as file:
+        style.save_as(coalesced.draw(report), file, Path(target).suffix)
 
 
 def _write_json(target: str, data: object) -> None:

@@ -103,6 +103,11 @@ class Tally:
         """Whether cutting the packets again would give back every frame that was not merged before."""
         return self.engine.frames_altered == 0
 
+    @property
+    def merge_sizes(self) -> dict[int, int]:
+        """How many packets hold so many frames."""
+        return {size: int(count) for size, count in enumerate(self.sizes) if count}
+
     def as_json(self) -> dict[str, Any]:
         """The stable shape of `coalesce --json`; of reasons and closes it has those that occurred."""
         return {

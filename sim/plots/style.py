@@ -1,7 +1,7 @@
 """How all figures look, and how they are saved: same data, same bytes."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib
 
@@ -63,6 +63,18 @@ def lighter(colour: str, share: float) -> tuple[float, float, float]:
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Writes `stem`.png and .svg without date or version; returns both. Raises OSError."""
     png, svg = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".svg")
-    figure.savefig(png, dpi=DPI, metadata={"Software": None})
-    figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    for path in (png, svg):
+        figure.savefig(path, dpi=DPI, metadata=FORMATS[path.suffix])
     return [png, svg]
+
+
+FORMATS: dict[str, dict[str, Any]] = {  # ending: what would make two figures of the same data differ, left out
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None},
+}
+
+
+def save_as(figure: Figure, file: BinaryIO, ending: str) -> None:
+    """Writes the figure in the format of `ending`, one of FORMATS. Raises OSError."""
+    figure.savefig(file, format=ending[1:], dpi=DPI, metadata=FORMATS[ending])

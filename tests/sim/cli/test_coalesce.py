@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "coalesce"))
-from captures import FILES, frames_of, pcap, segment
+from captures import FILES, frames_of, pcap, rfc1071, segment
 
 from sim.capture import Capture, CaptureError
 from sim.capture_records import CaptureFile
@@ -23,6 +24,8 @@ from sim.coalesce.passage import Lane, run
 from sim.coalesce.polls import NO_LIMIT, Polls
 from sim.coalesce.resegment import PacketsOut
 from sim.coalesce.tally import Tally, known_engines, make
+
+ROOT = Path(__file__).parents[3]
 
 
 def command(*words):
@@ -115,6 +118,11 @@ def test_a_packet_longer_than_the_mtu_passes_as_merged_already(capture_of, tmp_p
         (["{}", "--out", "x.pcap"], "--out: found 4 engines, wanted one"),
         (["{}", "--engine", "gro", "--out", "-", "--json", "-"], "found standard output twice"),
         (["{}", "--engine", "gro", "--out", "no/x.pcap"], "no/x.pcap: found no such file or directory"),
+        (["{}", "--figure", "x.gif"], "--figure: found 'x.gif', wanted a name that ends in .png, .pdf, .svg"),
+        (["{}", "--figure", "no/x.png"], "no: found no such file or directory"),
+        (["{}", "--explain", "no/x.csv"], "no/x.csv: found no such file or directory"),
+        (["{}", "--resegment", "x.pcap"], "--resegment: found 4 engines, wanted one"),
+        (["{}", "--to", "somebody"], "--to: found 'somebody', wanted both, a MAC address or an IP address"),
         (["{}", "--json", "no/x.json"], "no: found no such file or directory"),
     ],
 )
@@ -139,6 +147,56 @@ def test_a_capture_cut_in_its_last_record_is_refused_whole(capture_of, capsys, t
 def test_the_counts_can_go_to_standard_output(capture_of, capsys):
     assert command(capture_of([0] * 3), "--json", "-") == 0
     assert len(json.loads(capsys.readouterr().out)["engines"]) == len(coalesce.DEFAULT_ENGINES.split(","))
+
+
+def test_only_what_goes_to_an_address_is_received(tmp_path):
+    both = [frame for k in range(3) for frame in (segment(1 + 100 * k, ip_id=k), segment(9, b"", ack=1 + k, back=True))]
+    (tmp_path / "in.pcap").write_bytes(pcap(both))
+    for address in ("10.0.0.2", "00:00:00:00:00:01", "00-00-00-00-00-01"):
+        (report,) = reported(tmp_path, tmp_path / "in.pcap", "--engine", "gro", "--to", address)
+        assert (report["frames_in"], report["packets_out"]) == (3, 1)
+    (report,) = reported(tmp_path, tmp_path / "in.pcap", "--engine", "gro", "--to", "2001:db8::1")
+    assert report["frames_in"] == 0
+
+
+def test_both_directions_and_unfinished_checksums_are_pointed_out(tmp_path, capsys):
+    frame = bytearray(segment(1))
+    (tmp_path / "in.pcap").write_bytes(pcap([frame]))
+    assert command(tmp_path / "in.pcap") == 0
+    assert "both directions" not in capsys.readouterr().out
+    frame[50:52] = struct.pack(">H", 0xFFFF - int.from_bytes(rfc1071(frame[26:34] + b"\0\6\0\x78"), "big"))
+    (tmp_path / "in.pcap").write_bytes(pcap([frame, segment(1, back=True)]))
+    (report,) = reported(tmp_path, tmp_path / "in.pcap", "--engine", "gro")
+    assert report["reasons"] == {"checksum": 1, "first": 1}
+    said = capsys.readouterr().out
+    assert "both directions are in the capture" in said
+    assert (
+        "1 checksums are only begun, as a sender leaves them to its card: --checksum card takes them as right" in said
+    )
+    (report,) = reported(tmp_path, tmp_path / "in.pcap", "--engine", "gro", "--checksum", "card")
+    assert report["reasons"] == {"first": 2}
+
+
+def test_a_mac_address_is_of_no_use_where_there_is_none(tmp_path, capsys):
+    (tmp_path / "in.pcap").write_bytes(pcap([segment(1)[14:]], link_type=101))
+    assert command(tmp_path / "in.pcap", "--to", "00:00:00:00:00:01") == 2
+    wanted = "--to: found a MAC address, and frames of link type 101 (raw IP), wanted an IP address for these"
+    assert capsys.readouterr().err.splitlines() == [wanted]
+
+
+def test_a_pipe_is_read_as_it_comes(tmp_path):
+    """What is complete goes out before the next is there."""
+    content = pcap(in_order(4), [0, 0, 1000, 1000])
+    words = [sys.executable, "run.py", "coalesce", "-", "--engine", "gro", "--out", "-"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        process.stdin.write(content[: 24 + 3 * 170])
+        process.stdin.flush()
+        first = process.stdout.read(24 + 16 + 254)
+        assert len(first) == 24 + 16 + 254 and process.poll() is None
+        process.stdin.write(content[24 + 3 * 170 :])
+        process.stdin.close()
+        assert len(process.stdout.read()) == 16 + 254
+    assert process.returncode == 0
 
 
 def changed_frames():
