@@ -56,7 +56,7 @@ def for_capture(captured: NDArray[np.uint8]) -> Payloads:
     return Payloads(captured, _PATTERN, _PREFIX)
 
 
-@njit
+@njit(_nrt=False)
 def octets_sum(octets, start, stop):
     """Sum of the big-endian 16-bit words in bytes [start, stop), an odd last byte padded with zero.
 
@@ -78,7 +78,7 @@ def octets_sum(octets, start, stop):
     return (total & 0xFF) << 8 | total >> 8
 
 
-@njit
+@njit(_nrt=False)
 def payload_sum(payloads, source, start, n_bytes):
     """Sum of the big-endian 16-bit words of a stretch, an odd last byte padded with zero; not folded."""
     high = low = np.int64(0)

@@ -52,7 +52,7 @@ def count(held, state, row, cells, book, cut):
             nearest = min(j, last)
             start = nearest * size
             n_bytes = min(size, cells[PAYLOAD_BYTES] - start)
-            write_header(cut, row, cells, nearest, start, n_bytes)
+            write_header(cut, row, cells, gap, nearest, start, n_bytes)
             moved = start != came_from or n_bytes != member[PAYLOAD_BYTES] or (joined and member[TAIL_BYTES] != 0)
             lost[BOUNDARY] += moved
             fields = compare(came, member, cut, cells, gap, lost)

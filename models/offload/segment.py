@@ -115,7 +115,7 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces):
             used = copy_packet(cells, row, pieces, payloads, out_meta[at], out_head[at], out_pieces, used)
             at += 1
             continue
-        size = cells[GSO_BYTES]
+        size, gap = cells[GSO_BYTES], jumbo_bytes(row, cells)
         piece, inside = cells[FIRST_PIECE], 0  # where in the pieces the next segment starts
         for j in range(segments_of(cells)):
             start = j * size
@@ -126,7 +126,6 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces):
             frame[PAYLOAD_BYTES] = n_bytes
             frame[MISSING_BYTES] = max(0, min(n_bytes, cells[MISSING_BYTES] - (cells[PAYLOAD_BYTES] - start - n_bytes)))
             frame[GSO_BYTES] = frame[GSO_TYPE] = 0
-            gap = jumbo_bytes(row, cells)
             frame[HEAD_BYTES] -= gap
             frame[L4] -= gap
             frame[GSO_SEGMENTS] = frame[FRAME_COUNT] = frame[PIECE_COUNT] = 1
@@ -137,7 +136,7 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces):
                 frame[FRAME_ID] = cells[FRAME_ID] + min(j, cells[FRAME_COUNT] - 1)
             else:
                 piece, inside, used = take_pieces(pieces, piece, inside, size, frame, out_pieces, used)
-            write_header(octets, row, cells, j, start, n_bytes)
+            write_header(octets, row, cells, gap, j, start, n_bytes)
             write_checksums(octets, frame, payloads, out_pieces, True)
             at += 1
     return used
@@ -203,9 +202,11 @@ def jumbo_bytes(row, cells):
 
 
 @njit
-def write_header(octets, row, cells, j, start, n_bytes):
-    """The header of segment `j`, which carries `n_bytes` from byte `start` of the payload; checksums are stale."""
-    gap, kind = jumbo_bytes(row, cells), cells[GSO_TYPE]
+def write_header(octets, row, cells, gap, j, start, n_bytes):
+    """The header of segment `j`, which carries `n_bytes` from byte `start` of the payload; checksums are stale.
+
+    `gap` is the packet's `jumbo_bytes`."""
+    kind = cells[GSO_TYPE]
     head_bytes = cells[HEAD_BYTES] - gap
     front = cells[L3] + ipv6.HEADER_BYTES if gap else head_bytes
     for c in range(front):

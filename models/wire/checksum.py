@@ -5,6 +5,8 @@ Models: IPv4 header checksum; TCP and UDP checksum with pseudo-header: `transpor
 Leaves out: CRC32C of SCTP; the Ethernet FCS.
 Sources: RFC 1071; RFC 9293 section 3.1; RFC 768; RFC 8200 section 8.1; RFC 2784 section 2.3.
 Checked by: tests/models/wire/test_checksum.py, and tshark on every capture the project writes.
+
+Nothing here allocates, so references are not counted: the counting took as long as the sums.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from models.wire import gre, innermost, ipv4, ipv6, tcp, udp
 from models.wire.octets import be16, be32
 
 
-@njit
+@njit(_nrt=False)
 def fold(total):
     """A sum of 16-bit words with its carries added in: 0 only if `total` is 0."""
     while total > 0xFFFF:
@@ -39,7 +41,7 @@ def fold(total):
     return total
 
 
-@njit
+@njit(_nrt=False)
 def words(row, start, stop):
     """Sum of the big-endian 16-bit words in bytes [start, stop), an odd last byte padded with zero; not folded."""
     pairs = max(0, (stop - start) // 2)
@@ -52,7 +54,7 @@ def words(row, start, stop):
     return total
 
 
-@njit
+@njit(_nrt=False)
 def ipv4_header_sum(row, l3):
     """Sum over the IPv4 header at `l3` as it stands; not folded. A 32-bit word folds to the sum of its halves."""
     total = np.int64(0)
@@ -61,18 +63,18 @@ def ipv4_header_sum(row, l3):
     return total
 
 
-@njit
+@njit(_nrt=False)
 def ipv4_header(row, l3):
     """The checksum the IPv4 header at `l3` should carry, whatever it carries."""
     return 0xFFFF - fold(ipv4_header_sum(row, l3) - be16(row, l3 + ipv4.CHECKSUM))
 
 
-@njit
+@njit(_nrt=False)
 def ipv4_header_is_right(row, l3):
     return fold(ipv4_header_sum(row, l3)) == 0xFFFF
 
 
-@njit
+@njit(_nrt=False)
 def pseudo(row, l3, protocol, l4_bytes):
     """Sum over the pseudo-header of a transport header and payload of `l4_bytes`; not folded."""
     if np.int64(row[l3]) >> 4 == 4:
@@ -82,7 +84,7 @@ def pseudo(row, l3, protocol, l4_bytes):
     return addresses + protocol + (l4_bytes >> 16) + (l4_bytes & 0xFFFF)
 
 
-@njit
+@njit(_nrt=False)
 def pieces_sum(payloads, pieces, cells):
     """Sum over the payload of the packet described by the meta row `cells`; not folded."""
     if cells[PIECE_COUNT] == 1:
@@ -97,7 +99,7 @@ def pieces_sum(payloads, pieces, cells):
     return total
 
 
-@njit
+@njit(_nrt=False)
 def segment_total(payloads, pieces, row, cells, l3, l4, protocol):
     """Sum over the pseudo-header of `l3`, all headers from `l4` on as they stand, and the payload; not folded."""
     l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
@@ -105,14 +107,14 @@ def segment_total(payloads, pieces, row, cells, l3, l4, protocol):
     return total + pieces_sum(payloads, pieces, cells)
 
 
-@njit
+@njit(_nrt=False)
 def field(cells):
     """Where the checksum field of the innermost TCP or UDP header of meta row `cells` is."""
     at = tcp.CHECKSUM if innermost.protocol(cells) == tcp.PROTOCOL else udp.CHECKSUM
     return innermost.transport(cells) + at
 
 
-@njit
+@njit(_nrt=False)
 def transport_is_right(payloads, pieces, row, cells):
     """Whether the innermost TCP or UDP checksum of head row `row` with meta row `cells` verifies; UDP's 0 does."""
     l3, l4, protocol = innermost.network(cells), innermost.transport(cells), innermost.protocol(cells)
@@ -121,7 +123,7 @@ def transport_is_right(payloads, pieces, row, cells):
     return fold(segment_total(payloads, pieces, row, cells, l3, l4, protocol)) == 0xFFFF
 
 
-@njit
+@njit(_nrt=False)
 def transport(payloads, pieces, row, cells):
     """The checksum that the innermost TCP or UDP header should carry, whatever it carries."""
     l3, l4, protocol = innermost.network(cells), innermost.transport(cells), innermost.protocol(cells)
@@ -132,7 +134,7 @@ def transport(payloads, pieces, row, cells):
     return value
 
 
-@njit
+@njit(_nrt=False)
 def outer_udp_is_right(payloads, pieces, row, cells):
     """Whether the UDP checksum of a tunnel over UDP verifies; 0 (absent) does."""
     l3, l4 = cells[L3], cells[L4]
@@ -141,7 +143,7 @@ def outer_udp_is_right(payloads, pieces, row, cells):
     return fold(segment_total(payloads, pieces, row, cells, l3, l4, udp.PROTOCOL)) == 0xFFFF
 
 
-@njit
+@njit(_nrt=False)
 def outer_udp(payloads, pieces, row, cells):
     """The checksum that the outer header of a tunnel over UDP should carry; everything in it must be final."""
     l4 = cells[L4]
@@ -150,19 +152,19 @@ def outer_udp(payloads, pieces, row, cells):
     return value if value else 0xFFFF
 
 
-@njit
+@njit(_nrt=False)
 def gre_total(payloads, pieces, row, cells):
     """Sum over the GRE header at `l4` and everything behind it; not folded."""
     return words(row, cells[L4], cells[HEAD_BYTES]) + pieces_sum(payloads, pieces, cells)
 
 
-@njit
+@njit(_nrt=False)
 def outer_gre_is_right(payloads, pieces, row, cells):
     """Whether the checksum of a GRE header that has one verifies."""
     return fold(gre_total(payloads, pieces, row, cells)) == 0xFFFF
 
 
-@njit
+@njit(_nrt=False)
 def outer_gre(payloads, pieces, row, cells):
     """The checksum that a GRE header with one should carry; everything in the tunnel must be final."""
     return 0xFFFF - fold(gre_total(payloads, pieces, row, cells) - be16(row, cells[L4] + gre.OPTIONAL))

@@ -54,7 +54,7 @@ def put32(row, at, value):
     put16(row, at + 2, value & 0xFFFF)
 
 
-@njit
+@njit(_nrt=False)
 def same(a, b, start, stop):
     """Whether bytes [start, stop) of rows `a` and `b` are equal."""
     at = start
