@@ -51,10 +51,16 @@ class Draft:
     tail: bytes = b""
     cut_to: int | None = None
     chained: bool = False
+    all_ones: bool = False  # the TCP checksum would be 0, and is sent as 0xFFFF, which verifies just as well
 
     def octets(self) -> bytes:
         start = self.tcp.seq & 0xFFFF
-        packet = (self.udp or self.tcp).over(self.ip, PAYLOADS[start : start + self.payload_bytes])
+        payload = PAYLOADS[start : start + self.payload_bytes]
+        if self.all_ones:
+            payload = self.tcp.zeroing(self.ip, payload)
+            packet = replace(self.tcp, checksum_error=0xFFFF).over(self.ip, payload)
+        else:
+            packet = (self.udp or self.tcp).over(self.ip, payload)
         if self.tunnel is not None:
             packet = self.tunnel.around(packet)
         frame = framed(packet, source=self.source, destination=ROUTER_MAC, tags=self.tags, kind=self.kind)

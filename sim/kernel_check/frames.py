@@ -102,6 +102,17 @@ class Tcp:
 
     def over(self, ip: Ip, payload: bytes) -> bytes:
         """The IP packet with this segment in it."""
+        segment = self._segment(payload)
+        value = complemented(ip.pseudo(tcp.PROTOCOL, len(segment)) + segment)
+        return ip.over(tcp.PROTOCOL, put16(segment, tcp.CHECKSUM, value ^ self.checksum_error))
+
+    def zeroing(self, ip: Ip, payload: bytes) -> bytes:
+        """The payload, of two bytes or more, with the first two such that the checksum is 0."""
+        segment = self._segment(b"\0\0" + payload[2:])
+        value = complemented(ip.pseudo(tcp.PROTOCOL, len(segment)) + segment)
+        return struct.pack(">H", value) + payload[2:]
+
+    def _segment(self, payload: bytes) -> bytes:
         offset = (5 + len(self.options) // 4 + self.offset_error) & 15
         header = struct.pack(
             ">HHIIBBHHH",
@@ -115,9 +126,7 @@ class Tcp:
             0,
             self.urgent,
         )
-        segment = header + self.options + payload
-        value = complemented(ip.pseudo(tcp.PROTOCOL, len(segment)) + segment)
-        return ip.over(tcp.PROTOCOL, put16(segment, tcp.CHECKSUM, value ^ self.checksum_error))
+        return header + self.options + payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

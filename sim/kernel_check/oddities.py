@@ -59,6 +59,10 @@ def _payload(draft: Draft, dice: Dice) -> None:
     draft.payload_bytes = dice.of((0, 0, 1, n // 2, n - 1, n + 1, n + 40))
 
 
+def _all_ones(draft: Draft, dice: Dice) -> None:
+    draft.all_ones = draft.payload_bytes >= 2 and not draft.chained
+
+
 def _gap(draft: Draft, dice: Dice) -> None:
     seq = draft.tcp.seq + dice.of((1, -1, draft.payload_bytes, -draft.payload_bytes, 1 << 31))
     draft.tcp = replace(draft.tcp, seq=seq & 0xFFFFFFFF)
@@ -164,6 +168,7 @@ _OF_SEGMENTS: tuple[Oddity, ...] = (
     _flags(tcp.PSH, tcp.FIN, tcp.PSH | tcp.FIN),
     _flags(tcp.SYN, tcp.RST, tcp.URG, tcp.ACK_FLAG),
     _of_tcp(checksum_error=(1, 0x8000)),
+    _all_ones,
     _of_tcp(offset_error=(-1, 1, 5, 10)),
 )
 _OF_VERSION: dict[int, tuple[Oddity, ...]] = {

@@ -21,8 +21,6 @@ from models.train import (
     FRAME_ID,
     GSO_BYTES,
     GSO_ECN,
-    GSO_FIXED_ID,
-    GSO_FIXED_ID_INNER,
     GSO_FRAGLIST,
     GSO_TCP4,
     GSO_TCP6,
@@ -30,19 +28,17 @@ from models.train import (
     GSO_UDP,
     HEAD_BYTES,
     HEAD_WIDTH,
-    INNER_L3,
     L3,
     PAYLOAD_BYTES,
     PIECE_BYTES,
     PIECE_COUNT,
     PIECE_START,
-    PROTOCOL,
     START,
     TAIL_BYTES,
     FrameTrain,
     join,
 )
-from models.wire import checksum, ethernet, gre, innermost, ipv4, ipv6, udp
+from models.wire import checksum, ethernet, innermost, ipv4, ipv6
 from models.wire.dissect import dissect
 from sim.kernel_check.bench import EGRESS_MAC, FINAL_MAC, MTU_BYTES, ROUTER_MAC, Packet
 
@@ -76,12 +72,10 @@ def merged(engine: Engine, burst: Sequence[bytes]) -> tuple[FrameTrain, Payloads
 
 
 def forwarded(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
-    """What a router sends on, to a device that cannot segment, with two habits of the kernel's that are not ours.
+    """What a router sends on, to a device that cannot segment, with one habit of the kernel's that is not ours.
 
-    - The IP layer of a router changes one header, that of the packet. Frames that were chained (rx-gro-list) keep their
-      own, so all but the first leave with the TTL they came with (skb_segment_list()).
-    - gre_gso_segment() and __skb_udp_tunnel_segment() start the count of encapsulations anew, so inet_gso_segment()
-      takes the inner header for an outer one, and asks the outer one's bit whether its IDs stand still."""
+    The IP layer of a router changes one header, that of the packet. Frames that were chained (rx-gro-list) keep their
+    own, so all but the first leave with the TTL they came with (skb_segment_list())."""
     welcome = np.array([_is_received(row, cells) for row, cells in zip(packets.head, packets.meta)], bool)
     packets = packets[np.flatnonzero(welcome)]
     packets.meta[:, TAIL_BYTES] = 0  # the network layer cuts the frame to the length of its packet
@@ -91,11 +85,6 @@ def forwarded(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     forward(sent.head, sent.meta, verdicts, *macs, MTU_BYTES)
     passed = np.flatnonzero(verdicts == Verdict.FORWARDED)
     sent, packets = sent[passed], packets[passed]
-    for train in (sent, packets):
-        kinds, tunnelled = train.meta[:, GSO_TYPE], train.meta[:, INNER_L3] >= 0
-        renumbered = tunnelled & np.isin(train.meta[:, PROTOCOL], (udp.PROTOCOL, gre.PROTOCOL))
-        train.meta[renumbered, GSO_TYPE] &= ~GSO_FIXED_ID_INNER
-        train.meta[renumbered & (kinds & GSO_FIXED_ID != 0), GSO_TYPE] |= GSO_FIXED_ID_INNER
     frames = cut(sent, payloads)
     chained = sent.meta[:, GSO_TYPE] & GSO_FRAGLIST != 0
     if chained.any():

@@ -1,4 +1,4 @@
-"""A whole run: probes, the table, random trains in every mode of the receiving device."""
+"""A whole run: probes, the tables, random trains in every mode of the receiving device."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from models.offload.engine import make
 from sim.kernel_check.bench import Bench
 from sim.kernel_check.check import Tally, check, prepared, random_bursts
+from sim.kernel_check.damage import damage
 from sim.kernel_check.probes import MODES, SHAPES, Offer, offered
 from sim.kernel_check.report import Report, engine_for
 from sim.kernel_check.table import table
@@ -18,7 +19,7 @@ OFTEN = {"TCP over IPv4": 4, "TCP over IPv6": 3}  # times as often as a tunnel
 
 
 def referee(trains: int, seed: int, *, progress: Callable[[int], None] | None = None) -> Report:
-    """Compare on `trains` random trains and the table. Unavailable where this machine has not what it takes."""
+    """Compare on `trains` random trains and the tables. Unavailable where this machine has not what it takes."""
     release = os.uname().release
     engine = engine_for(release)
     tally = Tally()
@@ -31,7 +32,7 @@ def referee(trains: int, seed: int, *, progress: Callable[[int], None] | None = 
             if not mode:
                 plain = [SHAPES[name] for name, times in OFTEN.items() for _ in range(times - 1)]
                 shapes = shapes + [shape for shape in plain if shape in shapes]
-                check(bench, prepared(make(engine), table()), tally)
+                check(bench, prepared(make(engine), (*table(), *damage(offer.shapes[mode]))), tally)
             switches: dict[str, Any] = {name: int(on) for name, on in MODES[mode].items() if on}
             bursts = random_bursts(seed, share, shapes)
             check(bench, prepared(make(engine, **switches), bursts), tally, progress=progress)

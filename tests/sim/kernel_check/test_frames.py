@@ -5,7 +5,9 @@ import pytest
 
 from models.train import CSUM_STATE, INNER_L4, L3, L4, PAYLOAD_BYTES, PROTOCOL, TAIL_BYTES
 from models.wire import checksum, innermost, ipv4, tcp, udp
+from models.wire.octets import be16
 from sim.kernel_check.bursts import burst
+from sim.kernel_check.damage import damage
 from sim.kernel_check.frames import Ip, Tcp, Udp, complemented, framed, ones_sum
 from sim.kernel_check.ours import packets_of, train_of
 from sim.kernel_check.probes import SHAPES, probe
@@ -44,6 +46,13 @@ def test_every_probe_is_dissected_to_its_innermost_header(name):
     if not shape.datagrams:
         first, second = (tcp.seq(row, innermost.transport(cells)) for row, cells in zip(train.head, train.meta))
         assert second - first == train.meta[0, PAYLOAD_BYTES] == 100
+
+
+def test_a_checksum_of_all_ones_verifies():
+    segment = Tcp(seq=9, checksum_error=0xFFFF)
+    train, payloads = train_of([framed(segment.over(Ip(), segment.zeroing(Ip(), b"abcde")), **MAC)])
+    assert tcp.checksum(train.head[0], train.meta[0, L4]) == 0xFFFF
+    assert checksum.transport_is_right(payloads, train.pieces, train.head[0], train.meta[0])
 
 
 def test_what_is_wrong_on_purpose_is_wrong():
@@ -85,3 +94,15 @@ def test_bursts_hold_what_they_are_for():
     assert most == 60
     assert versions == {4, 6}
     assert len(ports) >= 12 and wrong > 20 and fragments > 10
+
+
+def test_what_linux_damages_is_sent_right():
+    """Checksums of 0xFFFF where a sum gives 0 among them: they verify."""
+    named = dict(damage(list(SHAPES.values())))
+    for frames in named.values():
+        train, payloads = train_of(frames)
+        for row, cells in zip(train.head, train.meta):
+            assert row[cells[L3]] >> 4 == 6 or checksum.ipv4_header_is_right(row, cells[L3])
+            assert checksum.transport_is_right(payloads, train.pieces, row, cells)
+    train, _ = train_of(named["an IPv4 checksum of 0xFFFF"])
+    assert be16(train.head[1], train.meta[1, L3] + ipv4.CHECKSUM) == 0xFFFF
