@@ -81,13 +81,15 @@ from models.offload.segment import cut
 import random
 random.seed(7)
 for name in ENGINES:
-    engine = make(name, audit=True)
+    engine = make(name, audit=True, **({{"rx_udp_gro_forwarding": 1}} if name.startswith("gro") else {{}}))
     for _ in range(6):
-        where, sent = [0, 0, 0], []
-        for k in range(25):
-            n = random.randrange(3)
+        where, sent = [0] * 6, []
+        for k in range(40):
+            n = random.randrange(6)
             size = random.choice([100, 100, 100, 51, 0])
             sent.append(segment(sport=n, source=n + 1, seq=where[n], payload=size, version=6 if n == 2 else 4,
+                                tunnel={{3: "vxlan", 4: "gre-csum", 5: "ipip"}}.get(n), protocol=17 if n == 1 else 6,
+                                outer_csum=k % 2, outer_id=k,
                                 ip_id=k, csum_state=random.choice([0, 1, 1]), tos=random.choice([0, 0, 0, 3]),
                                 flags=random.choice([16, 16, 24]), isn=0xFFFFF000, window=random.choice([5, 5, 5, 6])))
             where[n] += size
