@@ -11,10 +11,12 @@ import argparse
 import contextlib
 import io
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -85,32 +87,38 @@ def make(path: Path, megabytes: int, payload_bytes: int) -> int:
     return count
 
 
-def seconds(*words: str) -> float:
-    """Wall time of `run.py coalesce` with these words, start-up not counted."""
+def seconds(*words: str) -> tuple[float, float]:
+    """Wall and CPU time [s] of `run.py coalesce` with these words, start-up not counted."""
     from sim.cli import coalesce
 
     parser = argparse.ArgumentParser()
     coalesce.add_arguments(parser)
     args = parser.parse_args(words)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         if coalesce.main(args) != 0:
             raise SystemExit(f"coalesce {' '.join(words)} failed")
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - start_cpu
 
 
-def cp_seconds(source: Path, target: Path) -> float:
-    start = time.perf_counter()
+def cp_seconds(source: Path, target: Path) -> tuple[float, float]:
+    """Wall and CPU time [s] of `cp`."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(["cp", source, target], check=True)
-    return time.perf_counter() - start
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def best(times: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The least wall time and the least CPU time."""
+    wall, cpu = zip(*times, strict=True)
+    return min(wall), min(cpu)
 
 
 def process(*words: str) -> tuple[float, int]:
     """(wall time [s], largest resident set [MiB]) of the whole command as a user starts it."""
-    code = (
-        f"import sys; sys.argv[0] = 'run.py'; sys.path.insert(0, {str(ROOT)!r}); from run import main; main({words!r});"
-    )
-    code += "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)"
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from run import main; main({words!r})\n"
+    code += "print(*(line for line in open('/proc/self/status') if line.startswith('VmHWM')), file=sys.stderr)"
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return time.perf_counter() - start, int(re.findall(r"\d+", done.stderr)[-1]) // 1024
@@ -127,16 +135,16 @@ def main() -> None:
         count = make(full, args.megabytes, 1448)
         few = make(heads, max(1, args.megabytes // 4), 0)
         seconds(str(full), "--engine", "gro", "--out", "/dev/null")  # compiles
-        nowhere = min(seconds(str(full), "--engine", "gro", "--out", "/dev/null") for _ in range(ROUNDS))
-        print(f"full-size frames, --out /dev/null: {count / nowhere:,.0f} frames/s")
-        nowhere = min(seconds(str(heads), "--engine", "gro", "--out", "/dev/null") for _ in range(ROUNDS))
-        print(f"header-only frames, --out /dev/null: {few / nowhere:,.0f} frames/s")
-        turns = [
-            (cp_seconds(full, out), seconds(str(full), "--engine", "gro", "--out", str(out))) for _ in range(ROUNDS)
-        ]
-        copy, through = (min(column) for column in zip(*turns, strict=True))
-        rate = f"{count / through:,.0f} frames/s"
-        print(f"file to file: {rate}; {copy / through:.2f} of cp ({copy:.2f} s against {through:.2f} s)")
+        for name, path, n in (("full-size", full, count), ("header-only", heads, few)):
+            wall, cpu = best(seconds(str(path), "--engine", "gro", "--out", "/dev/null") for _ in range(ROUNDS))
+            print(f"{name} frames, --out /dev/null: {n / wall:,.0f} frames/s; {n / cpu:,.0f} per second of CPU")
+        copies, throughs = [], []
+        for _ in range(ROUNDS):
+            copies.append(cp_seconds(full, out))
+            throughs.append(seconds(str(full), "--engine", "gro", "--out", str(out)))
+        (copy, copy_cpu), (through, cpu) = best(copies), best(throughs)
+        print(f"file to file: {count / through:,.0f} frames/s; {copy / through:.2f} of cp", end=" ")
+        print(f"({copy:.2f} s, {copy_cpu:.2f} of them CPU, against {through:.2f} s, {cpu:.2f} of CPU in two threads)")
         whole, memory_mib = process("coalesce", str(full), "--engine", "gro", "--out", str(out))
         print(f"the whole command: {whole:.2f} s, {memory_mib} MiB at most, for a capture of {args.megabytes} MB")
 

@@ -7,8 +7,10 @@ capture turns out to be broken, there is none.
 import argparse
 import contextlib
 import re
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
@@ -116,7 +118,7 @@ def _coalesce(args: argparse.Namespace) -> None:
                 table = stack.enter_context(_table(args.explain))
                 for lane in lanes:
                     lane.observers.append(Explained(table, capture, lane.tally.engine.name))
-            with _progress(capture) as progress:
+            with _progress(capture) as progress, _first_interrupt_ends_the_capture(args.capture):
                 run(capture, lanes, polls, card, progress=progress)
         except CaptureError as error:
             raise _Refused(str(error)) from None
@@ -207,6 +209,22 @@ def _table(target: str) -> Iterator["TableFile"]:
         raise _Refused(f"{target}: found {(error.strerror or str(error)).lower()}, wanted a file to write") from None
     with _naming(target, "a file to write"), table:
         yield table
+
+
+@contextlib.contextmanager
+def _first_interrupt_ends_the_capture(source: str) -> Iterator[None]:
+    """Ctrl-C reaches tcpdump at the other end of the pipe too, which then ends it: what it sent is still counted.
+
+    The second one interrupts."""
+    if source != STANDARD or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, before))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -1,29 +1,20 @@
 """`run.py coalesce`: the books balance on every capture, polls end where they should, mistakes are one line."""
 
 import argparse
-import contextlib
 import json
+import signal
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "coalesce"))
 from captures import FILES, frames_of, pcap, rfc1071, segment
 
-from sim.capture import Capture, CaptureError
-from sim.capture_records import CaptureFile
-from sim.capture_write import CaptureWriter
 from sim.cli import coalesce
-from sim.coalesce.card import Card, Settings
-from sim.coalesce.passage import Lane, run
-from sim.coalesce.polls import NO_LIMIT, Polls
-from sim.coalesce.resegment import PacketsOut
-from sim.coalesce.tally import Tally, known_engines, make
+from sim.coalesce.tally import known_engines
 
 ROOT = Path(__file__).parents[3]
 
@@ -199,46 +190,15 @@ def test_a_pipe_is_read_as_it_comes(tmp_path):
     assert process.returncode == 0
 
 
-def changed_frames():
-    """A flow's frames with bytes changed, cut or repeated anywhere: headers that contradict themselves."""
-    change = st.tuples(st.integers(0, 9), st.integers(0, 60), st.integers(0, 255))
-    cut = st.tuples(st.integers(0, 9), st.integers(0, 154))
-
-    def apply(changes, cuts):
-        frames = [bytearray(frame) for frame in in_order(10)]
-        for k, at, value in changes:
-            frames[k][at] = value
-        for k, length in cuts:
-            frames[k] = frames[k][:length]
-        return frames
-
-    return st.builds(apply, st.lists(change, max_size=20), st.lists(cut, max_size=3))
-
-
-def through_all_engines(frames, snap):
-    content = pcap(frames, [0] * len(frames))
-    if snap:
-        content = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, snap, 1)
-        for frame in frames:
-            content += struct.pack("<IIII", 0, 0, len(frame[:snap]), len(frame)) + frame[:snap]
-    with contextlib.suppress(CaptureError):
-        for name in known_engines():
-            capture = Capture(CaptureFile.of("x.pcap", content))
-            tally = Tally(make(name))
-            with CaptureWriter("/dev/null") as writer:
-                lane = Lane(tally, [PacketsOut(writer, capture)])
-                run(capture, [lane], Polls(gap_ps=NO_LIMIT, budget=7), Card(Settings()))
-            assert tally.frames_in == len(frames) == tally.fates.sum()
-            assert writer.frames == tally.packets_out == len(frames) - tally.fates[0]
-
-
-@given(changed_frames(), st.sampled_from([0, 0, 60, 80]))
-def test_no_frame_whatever_its_headers_breaks_an_engine(frames, snap):
-    through_all_engines(frames, snap)
-
-
-@pytest.mark.long
-@settings(max_examples=settings().max_examples * 20)
-@given(changed_frames(), st.sampled_from([0, 0, 60, 80]))
-def test_no_frame_of_many_more_breaks_an_engine(frames, snap):
-    through_all_engines(frames, snap)
+def test_an_interrupt_ends_the_capture_that_is_read_from_a_pipe(tmp_path):
+    """As with `tcpdump -w - | run.py coalesce -`: Ctrl-C goes to both, and what was captured is told."""
+    words = [sys.executable, "run.py", "coalesce", "-", "--engine", "gro", "--json", tmp_path / "x.json", "--out", "-"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        process.stdin.write(pcap(in_order(4), [0, 0, 1000, 1000]))
+        process.stdin.flush()
+        process.stdout.read(24 + 16 + 254)  # it is in the middle of it
+        process.send_signal(signal.SIGINT)
+        process.stdin.close()
+        process.stdout.read()
+    assert process.returncode == 0
+    assert json.loads((tmp_path / "x.json").read_text())["engines"][0]["frames_in"] == 4
