@@ -68,60 +68,62 @@ def receive(
     out = Delivered(out_cells, out_head, out_pieces, marks, scratch)
     payloads = Payloads(captured, pattern, prefix)
     book[OUT_PACKETS] = book[OUT_PIECES] = 0
+    take_in(setup, book, verdict, meta, head, pieces, polls, held, out, payloads)
+
+
+@njit
+def take_in(setup, book, verdict, meta, head, pieces, polls, held, out, payloads):
+    """Each frame's fate and why. One long function: numba copies what it inlines, all that is in it at every level."""
     poll = 0
     for i in range(len(meta)):
         cells, row = meta[i], head[i]
         if poll < len(polls) and polls[poll] == i:
             deliver_all(setup, held, book[LAST_TIME_PS], np.int64(Why.POLL_END), AT_ANY_AGE, payloads, out, book)
             poll += 1
-        verdict[FATE, i], verdict[REASON, i] = take(setup, held, i, cells, row, pieces, payloads, out, book)
         book[LAST_TIME_PS] = cells[TIME_PS]
+        passed = rules.overlooks(setup, payloads, pieces, row, cells)
+        if passed != Why.NONE:
+            passes(setup, i, cells, row, pieces, out, book)
+            verdict[FATE, i], verdict[REASON, i] = Fate.PASSED, passed
+            continue
+        bucket = rules.bucket(setup, cells)
+        place = find(setup, held, bucket, row, cells)
+        barred = rules.bars(setup, row, cells)
+        why, close = Why.FIRST, Why.NONE
+        if place != ABSENT:
+            k = held.order[bucket, 1 + place]
+            mine, old, state = held.cells[k], held.head[k], held.state[k]
+            why = barred
+            if why == Why.NONE or rules.asks_although_barred(setup, cells):
+                why = rules.refuses(setup, old, mine, state, row, cells)
+            close = Why.NONE if rules.passes_by(setup, cells, why) else why
+            if why == Why.NONE:
+                rules.joins(setup, old, mine, state, payloads, row, cells)
+                join(setup, held, mine, state, row, cells, pieces, book)
+                close = rules.closes(setup, state, row, cells)
+        starts = why != Why.NONE and barred == Why.NONE
+        if place != ABSENT:
+            starts &= close != Why.NONE and rules.starts_after_refusal(setup)
+        passed = Why.NONE if starts else barred
+        if starts:
+            passed = rules.declines(setup, row, cells)
+            if passed == Why.NONE and place == ABSENT and held.order[bucket, 0] == setup[PER_BUCKET]:
+                if rules.evicts(setup):
+                    place, close = 0, Why.EVICTED
+                else:
+                    passed = Why.TABLE_FULL
+        if close != Why.NONE:
+            deliver(setup, held, bucket, place, cells[TIME_PS], i, np.int64(close), payloads, out, book)
+        if why == Why.NONE:
+            verdict[FATE, i], verdict[REASON, i] = Fate.JOINED, Why.NONE
+        elif starts and passed == Why.NONE:
+            hold(setup, held, bucket, row, cells, pieces, book)
+            verdict[FATE, i], verdict[REASON, i] = Fate.STARTED, why
+        else:
+            passes(setup, i, cells, row, pieces, out, book)
+            verdict[FATE, i], verdict[REASON, i] = Fate.PASSED, passed if why == Why.FIRST else why
     if poll < len(polls):
         deliver_all(setup, held, book[LAST_TIME_PS], np.int64(Why.POLL_END), AT_ANY_AGE, payloads, out, book)
-
-
-@njit(inline="always")
-def take(setup, held, i, cells, row, pieces, payloads, out, book):
-    """One frame's fate and why."""
-    passed = rules.overlooks(setup, payloads, pieces, row, cells)
-    if passed != Why.NONE:
-        passes(setup, i, cells, row, pieces, out, book)
-        return Fate.PASSED, passed
-    bucket = rules.bucket(setup, cells)
-    place = find(setup, held, bucket, row, cells)
-    barred = rules.bars(setup, row, cells)
-    why, close = Why.FIRST, Why.NONE
-    if place != ABSENT:
-        k = held.order[bucket, 1 + place]
-        mine, old, state = held.cells[k], held.head[k], held.state[k]
-        why = barred
-        if why == Why.NONE or rules.asks_although_barred(setup, cells):
-            why = rules.refuses(setup, old, mine, state, row, cells)
-        close = Why.NONE if rules.passes_by(setup, cells, why) else why
-        if why == Why.NONE:
-            rules.joins(setup, old, mine, state, payloads, row, cells)
-            join(setup, held, mine, state, row, cells, pieces, book)
-            close = rules.closes(setup, state, row, cells)
-    starts = why != Why.NONE and barred == Why.NONE
-    if place != ABSENT:
-        starts &= close != Why.NONE and rules.starts_after_refusal(setup)
-    passed = Why.NONE if starts else barred
-    if starts:
-        passed = rules.declines(setup, row, cells)
-        if passed == Why.NONE and place == ABSENT and held.order[bucket, 0] == setup[PER_BUCKET]:
-            if rules.evicts(setup):
-                place, close = 0, Why.EVICTED
-            else:
-                passed = Why.TABLE_FULL
-    if close != Why.NONE:
-        deliver(setup, held, bucket, place, cells[TIME_PS], i, np.int64(close), payloads, out, book)
-    if why == Why.NONE:
-        return Fate.JOINED, Why.NONE
-    if starts and passed == Why.NONE:
-        hold(setup, held, bucket, row, cells, pieces, book)
-        return Fate.STARTED, why
-    passes(setup, i, cells, row, pieces, out, book)
-    return Fate.PASSED, passed if why == Why.FIRST else why
 
 
 @njit(inline="always")
