@@ -28,9 +28,18 @@ HOP_BY_HOP = 1 << 5
 TCP_FRAGLIST = 1 << 6
 # net/core/gro.c, skb_gro_receive(), 6.3: IPv4 packets above 65,535 bytes, and IPv6 ones with extension headers.
 BIG_IPV4 = 1 << 7
+# net/core/gro.c, skb_gro_receive_list(): what is chained is not asked for its flush flag. 6.1.192 and 6.12.117 have the
+# fix for that, 6.18 does not ask in 6.18.9 nor, as seen, in 6.18.44.
+CHAINS_WHAT_IS_BARRED = 1 << 8
 
 EDITIONS = {
-    "6.18": CWR_COMPARED | FIXED_ID_WITHOUT_DF | OUTER_ID | HOP_BY_HOP | TCP_FRAGLIST | BIG_IPV4,
+    "6.18": CWR_COMPARED
+    | FIXED_ID_WITHOUT_DF
+    | OUTER_ID
+    | HOP_BY_HOP
+    | TCP_FRAGLIST
+    | BIG_IPV4
+    | CHAINS_WHAT_IS_BARRED,
     "6.12": ONE_FIXED_BIT | HOP_BY_HOP | TCP_FRAGLIST | BIG_IPV4,
     "6.1": MERGED_STAND_STILL,
 }

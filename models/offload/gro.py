@@ -227,7 +227,7 @@ def may_be_big(edition, row, cells):
 
 @njit
 def asks_although_barred(setup, cells):
-    """skb_gro_receive_list() does not look at the flush flag, with which skb_gro_receive() refuses."""
+    """udp_gro_receive_segment() asks more of a datagram to chain before, or without, looking at its flush flag."""
     return setup[FRAGLIST] != 0 and innermost.protocol(cells) == udp.PROTOCOL and gro_udp.chains(setup)
 
 

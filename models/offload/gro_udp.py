@@ -14,7 +14,8 @@ A cut counts IDs up, so datagrams whose IDs stand still join but do not come bac
 from __future__ import annotations
 
 from models.offload import gro_network
-from models.offload.held import FRAGLIST, IP_BYTES, MAX_BYTES, MSS, SEGMENTS, UDP_FORWARDING, UDP_SOCKET
+from models.offload.editions import CHAINS_WHAT_IS_BARRED
+from models.offload.held import EDITION, FRAGLIST, IP_BYTES, MAX_BYTES, MSS, SEGMENTS, UDP_FORWARDING, UDP_SOCKET
 from models.offload.kernel import njit
 from models.offload.why import Why
 from models.train import (
@@ -23,6 +24,7 @@ from models.train import (
     CSUM_PARTIAL,
     CSUM_STATE,
     CSUM_VERIFIED,
+    GSO_BYTES,
     GSO_FRAGLIST,
     GSO_TYPE,
     GSO_UDP,
@@ -65,13 +67,21 @@ def chains(setup):
 
 
 @njit
+def flush_flag(row, cells):
+    """Why the frame has the flush flag; Why.NONE if it has not."""
+    if cells[GSO_BYTES]:
+        return Why.ALREADY_MERGED
+    why = gro_network.bars(row, cells, cells[L3])
+    if why == Why.NONE and cells[INNER_L3] >= 0:
+        return gro_network.bars(row, cells, cells[INNER_L3])
+    return why
+
+
+@njit
 def is_unverified(row, cells):
     """Whether the checksum is not known to be right: in software that of a frame with the flush flag is not summed."""
-    if cells[CSUM_STATE] != CSUM_NONE and cells[CSUM_STATE] != CSUM_BAD:
-        return False
-    if gro_network.bars(row, cells, cells[L3]) != Why.NONE:
-        return True
-    return cells[INNER_L3] >= 0 and gro_network.bars(row, cells, cells[INNER_L3]) != Why.NONE
+    unknown = cells[CSUM_STATE] == CSUM_NONE or cells[CSUM_STATE] == CSUM_BAD
+    return unknown and flush_flag(row, cells) != Why.NONE
 
 
 @njit
@@ -82,6 +92,8 @@ def refuses(setup, was, state, row, cells):
     if chains(setup):
         if was[CSUM_STATE] != cells[CSUM_STATE] or is_unverified(row, cells):
             return Why.CHECKSUM  # passes the held packet by
+        if not setup[EDITION] & CHAINS_WHAT_IS_BARRED and flush_flag(row, cells) != Why.NONE:
+            return flush_flag(row, cells)
         whole = cells[HEAD_BYTES] - cells[L3] + cells[PAYLOAD_BYTES]  # skb_gro_receive_list() counts the header too
         return Why.LIMIT if state[IP_BYTES] + whole >= LEGACY_MAX_BYTES else Why.NONE
     n_bytes = state[IP_BYTES] + cells[PAYLOAD_BYTES]

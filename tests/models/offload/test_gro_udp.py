@@ -135,6 +135,18 @@ def test_a_chain_is_of_one_checksum_state_and_another_one_passes_it_by():
     assert (fates[1], reasons[1]) == (Fate.PASSED, Why.CHECKSUM)
 
 
+@pytest.mark.parametrize(
+    ("engine", "why", "payloads"),
+    [("gro", Why.NONE, [160]), ("gro-6.12", Why.DF, [100, 60]), ("gro-6.1", Why.DF, [100, 60])],
+)
+def test_whether_a_chain_takes_what_is_barred(engine, why, payloads):
+    sent = [datagram(), datagram(seq=100, payload=60, ip_id=1, fragment=0x8000)]
+    out = sent_through(sent, engine, **CHAINING)
+    assert (out[0], out[2][1]) == (payloads, why)
+    unverified = [datagram(), sent[1] | {"csum_state": CSUM_NONE}]
+    assert sent_through(unverified, engine, **CHAINING)[0] == [60, 100]  # of another checksum state: passes by
+
+
 @pytest.mark.parametrize("version", [4, 6])
 def test_the_merged_datagram(version):
     table = make("gro", **FORWARDING)
