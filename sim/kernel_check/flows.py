@@ -45,6 +45,7 @@ class Draft:
     payload_bytes: int
     udp: Udp | None = None
     tunnel: Tunnel | None = None
+    around: Tunnel | None = None  # a second one
     tags: bytes = b""
     source: bytes = SENDER_MAC
     kind: int | None = None
@@ -63,6 +64,8 @@ class Draft:
             packet = (self.udp or self.tcp).over(self.ip, payload)
         if self.tunnel is not None:
             packet = self.tunnel.around(packet)
+        if self.around is not None:
+            packet = self.around.around(packet)
         frame = framed(packet, source=self.source, destination=ROUTER_MAC, tags=self.tags, kind=self.kind)
         return (frame + self.tail)[: self.cut_to]
 

@@ -130,6 +130,10 @@ def _outer(draft: Draft, dice: Dice) -> None:
         draft.tunnel = tunnels.odd(draft.tunnel, dice)
 
 
+def _nested(draft: Draft, dice: Dice) -> None:
+    draft.around = tunnels.tunnel(dice.of(tunnels.KINDS), dice.of((4, 6)), dice)
+
+
 def _tag(draft: Draft, dice: Dice) -> None:
     if draft.tags:
         draft.tags = draft.tags[:-2] + dice.of((b"\x00\x05", b"\x20\x05", b"\x00\x09"))
@@ -186,7 +190,7 @@ _OF_VERSION: dict[int, tuple[Oddity, ...]] = {
 def oddity(draft: Draft, dice: Dice) -> Oddity:
     """One that fits the frame."""
     if draft.tunnel is not None and dice.chance(0.4):
-        return _outer
+        return _nested if dice.chance(0.1) else _outer
     if draft.tags and dice.chance(0.2):
         return _tag
     of_transport = (_datagram_checksum, _datagram_length) if draft.udp is not None else _OF_SEGMENTS

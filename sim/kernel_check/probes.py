@@ -21,6 +21,7 @@ Switches = Mapping[str, bool]
 PLAIN: Switches = {"rx_udp_gro_forwarding": False, "rx_gro_list": False}
 FORWARDING: Switches = {**PLAIN, "rx_udp_gro_forwarding": True}
 FRAGLIST: Switches = {**PLAIN, "rx_gro_list": True}
+PROBES = 3  # of each at once, because one may be split by timing
 MODES: Mapping[str, Switches] = {"": PLAIN, "rx-udp-gro-forwarding": FORWARDING, "rx-gro-list": FRAGLIST}
 
 SHAPES: Mapping[str, Shape] = {
@@ -43,6 +44,11 @@ SHAPES: Mapping[str, Shape] = {
     "IPv6 in IPv6": Shape(6, "ip", 6),
     "UDP over IPv4": Shape(4, datagrams=True),
     "UDP over IPv6": Shape(6, datagrams=True),
+    "UDP in VXLAN": Shape(4, "vxlan", datagrams=True),
+    "UDP in GRE": Shape(6, "gre", datagrams=True),
+    "UDP in GRE with Ethernet inside": Shape(4, "gretap", 6, datagrams=True),
+    "UDP in IPv4 in IPv4": Shape(4, "ip", datagrams=True),
+    "UDP in IPv6 in IPv6": Shape(6, "ip", 6, datagrams=True),
 }
 
 
@@ -79,8 +85,8 @@ def offered(bench: Bench) -> Offer:
             offer.missing += [named(name, mode) for name in names]
             continue
         for name in names:
-            merged = any(bench.send([probe(SHAPES[name])] * 3)[k].merged[0].gso_bytes > 0 for k in range(3))
-            if merged:
+            seen = bench.send([probe(SHAPES[name])] * PROBES)
+            if any(packet.gso_bytes for one in seen for packet in one.merged):
                 offer.shapes[mode].append(replace(SHAPES[name], chained=switches is FRAGLIST))
                 offer.names.append(named(name, mode))
             else:
@@ -90,7 +96,7 @@ def offered(bench: Bench) -> Offer:
 
 
 def _concerns(mode: str, shape: Shape) -> bool:
-    """The switches are for UDP, rx-gro-list for TCP, too; neither is for a datagram without them."""
-    if not mode:
-        return not shape.datagrams
-    return shape.datagrams or (mode == "rx-gro-list" and not shape.tunnel and not shape.tags)
+    """The switches are for UDP, rx-gro-list for TCP, too, and what it chains in a tunnel is not cut here."""
+    if mode == "rx-gro-list":
+        return not shape.tunnel and not shape.tags
+    return shape.datagrams == bool(mode)

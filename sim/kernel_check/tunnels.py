@@ -1,6 +1,6 @@
 """Tunnels around a flow's packets: what each puts in front, what of it changes from frame to frame, what may be odd.
 
-Leaves out: tunnels inside tunnels, tags inside a tunnel.
+Leaves out: tags inside a tunnel.
 Sources: the headers are those of sim/kernel_check/frames.py; the oddities follow the fields that the tunnels' GRO
     functions look at (net/ipv4/gre_offload.c, udp_offload.c, drivers/net/vxlan, net/ethernet/eth.c).
 """
@@ -16,7 +16,7 @@ from sim.kernel_check.dice import Dice
 from sim.kernel_check.frames import Ip, Udp, framed
 
 INNER_SOURCE, INNER_DESTINATION = bytes.fromhex("02a000000011"), bytes.fromhex("02a000000012")
-KINDS = ("vxlan", "geneve", "gre", "gretap", "ip")
+KINDS = ("vxlan", "gre", "gretap", "ip")  # those that may be around another one; Geneve may be unknown to the kernel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
