@@ -68,7 +68,7 @@ class Packet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one burst became: after GRO, and on the far side of the router.."""
+    """What one burst became: after GRO, and on the far side of the router."""
 
     merged: list[Packet]
     forwarded: list[Packet]
