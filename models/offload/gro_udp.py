@@ -87,7 +87,7 @@ def is_unverified(row, cells):
 @njit
 def refuses(setup, was, state, row, cells):
     """udp_gro_receive_segment(), behind the network rules."""
-    if cells[PAYLOAD_BYTES] > state[MSS]:
+    if udp.length(row, innermost.transport(cells)) - udp.HEADER_BYTES > state[MSS]:  # IP may say something shorter
         return Why.SIZE
     if chains(setup):
         if was[CSUM_STATE] != cells[CSUM_STATE] or is_unverified(row, cells):

@@ -95,4 +95,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f} %" if whole else "nothing sent"
+    """Rounded down: what is short of all is never 100 %."""
+    return f"{10_000 * part // whole / 100:.2f} %" if whole else "nothing sent"

@@ -90,6 +90,12 @@ def test_an_ip_length_that_is_too_short(version, asked, csum_state, why, payload
     assert (reasons[1], found) == (why, payloads)
 
 
+def test_a_longer_datagram_completes_the_chain_whatever_its_ip_length_says():
+    frames = [datagram(csum_state=CSUM_NONE), datagram(seq=100, ip_id=1, payload=101, short=2, csum_state=CSUM_NONE)]
+    found, _, reasons, _ = sent_through(frames, **CHAINING)
+    assert (reasons[1], found) == (Why.SIZE, [100, 99])
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [({"df": 0}, Why.DF), ({"ip_id": 2}, Why.IP_ID), ({"fragment": 0x8000}, Why.DF), ({"fragment": 3}, Why.FRAGMENT)],

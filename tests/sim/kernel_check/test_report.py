@@ -59,6 +59,13 @@ def test_a_run_that_depends_on_timing_is_void(repeated, void):
     assert json.loads(json.dumps(report.as_json()))["void"] is void
 
 
+@pytest.mark.parametrize(("agreed", "said"), [(20_000, "100.00 %"), (19_999, "99.99 %"), (19_000, "95.00 %")])
+def test_short_of_all_is_not_all(agreed, said):
+    tally = Tally(cases=20_000, agreed={"gro": agreed, "forwarding": 20_000})
+    lines = Report("6.18.0", "gro", Offer(), tally, 1).lines()
+    assert next(line for line in lines if line.startswith("gro")).endswith(said)
+
+
 def test_without_a_referee_it_says_so_and_exits_3(monkeypatch, capsys):
     def refuse():
         raise Unavailable("unshare() of a network namespace: found operation not permitted, wanted root on Linux")
