@@ -103,6 +103,14 @@ def payload_sum(payloads, source, start, n_bytes):
 
 
 @njit
+def payload_word(payloads, source, start, n_bytes, at):
+    """The 32-bit word at byte `at` of a stretch of `n_bytes`; zeros behind its end."""
+    high = payload_sum(payloads, source, start + at, max(0, min(2, n_bytes - at)))
+    low = payload_sum(payloads, source, start + at + 2, max(0, min(2, n_bytes - at - 2)))
+    return high << 16 | low
+
+
+@njit
 def copy_octets(octets, start, n_bytes, out, at):
     """Copy a stretch of `octets` uint8[...], another array than `out`, into `out` from byte `at` on."""
     source, target = octets[start : start + n_bytes], out[at : at + n_bytes]

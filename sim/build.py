@@ -13,6 +13,7 @@ import numpy as np
 
 from models.cpu.profiles import PROFILES
 from models.offload.engine import Engine, make
+from models.offload.names import Place
 from models.packet import Address, Route
 from models.path import PathDraws
 from models.tcp.config import TcpConfig
@@ -33,7 +34,7 @@ from sim.scenario import Node as NodeScenario
 
 FIRST_PORT = 40_000
 SERVER_PORT = 5_001
-DRIVER_LRO = "lro-driver"  # the one LRO engine that runs on the CPU
+INET_LRO = "lro-driver"  # the engine that chains page fragments, so the sk_buff's room for them is its limit
 
 
 class BuildError(ValueError):
@@ -153,11 +154,13 @@ class _Builder:
 
     def _card(self, node: BuiltNode, nic_name: str, settings: NicScenario, machine: NodeScenario) -> None:
         profile = PROFILES[machine.profile]
-        limits = {"max_segments": profile.agg_max_frags} if profile.agg_max_frags else {}
+        limits = {"mtu_bytes": settings.mtu_bytes}
+        if settings.lro_engine == INET_LRO and profile.agg_max_frags:
+            limits["max_segments"] = profile.agg_max_frags
         audit = node.name == self._scenario.observe
         gro = make("gro", audit=audit) if settings.gro else None
         lro = make(settings.lro_engine, audit=audit, **limits) if settings.lro else None
-        driver_lro = lro if settings.lro_engine == DRIVER_LRO else None
+        driver_lro = lro if lro and lro.place is Place.DRIVER else None
         hardware_lro = None if driver_lro is lro else lro
         cut = self._scenario.max_train_frames
         nic = Nic(

@@ -24,6 +24,11 @@ STATE_COLUMNS = (
     "chained",  # 1: frames are chained as they came (rx-gro-list)
     "tsval",  # of the first segment, where the engine keeps it; else 0
     "saw_timestamps",
+    "data_sum",  # of the payload's 16-bit words, where the engine adds up what the segments' checksums claim
+    "counted",  # what the engine counts towards a limit where that is not frames: pages, segments with data
+    "noted",  # a number the engine notes: the newest IP ID (DPDK), the first ack (FreeBSD)
+    "marks",  # PUSHED, WRONG_CHECKSUM: of a batch's packet
+    "done",  # in a batch: 0 open, else the Why of its completion, or PASSED_ON
     "age",  # the jiffy in which it was first held
     "first_piece",  # in `pieces`, ABSENT while the payload is one piece
     "last_piece",
@@ -39,6 +44,11 @@ STATE_COLUMNS = (
     CHAINED,
     TSVAL,
     SAW_TIMESTAMPS,
+    DATA_SUM,
+    COUNTED,
+    NOTED,
+    MARKS,
+    DONE,
     AGE,
     FIRST_PIECE_SLOT,
     LAST_PIECE_SLOT,
@@ -46,13 +56,33 @@ STATE_COLUMNS = (
     LAST_MEMBER,
 ) = range(len(STATE_COLUMNS))
 
+PUSHED, WRONG_CHECKSUM = 1, 2  # a frame with PSH is in it, whatever the header says; its only frame's checksum is wrong
+PASSED_ON = -1  # a frame that waits in a batch for its turn, not a packet
+
 NEXT_PIECE = len(PIECE_COLUMNS)  # in both arenas the last column links a packet's own, or the free ones
 NEXT_MEMBER = len(COLUMNS)
 
 # `setup` int64[...]: what the engine is and its limits; `jiffy` is set anew by every call
-ENGINE, BUCKETS, PER_BUCKET, MAX_BYTES, MAX_SEGMENTS, MTU_BYTES, AUDIT, JIFFY = range(8)
-EDITION, UDP_FORWARDING, FRAGLIST, UDP_SOCKET, TCP_SOCKET, SETUP_WORDS = range(8, 14)  # of Linux GRO
-GRO, GRO_FIRST, LRO_DRIVER, MERGE_EVERYTHING = range(4)
+(
+    ENGINE,
+    BUCKETS,
+    PER_BUCKET,
+    MAX_BYTES,
+    MAX_SEGMENTS,
+    MTU_BYTES,
+    AUDIT,
+    JIFFY,
+    PAGE_BYTES,  # 0: the driver hands whole skbs
+    BATCH,  # frames of a batch; 0: the engine works on one frame at a time
+    UDP,  # whether wireguard-go may merge UDP
+    EDITION,  # this and the next four: of Linux GRO
+    UDP_FORWARDING,
+    FRAGLIST,
+    UDP_SOCKET,
+    TCP_SOCKET,
+    SETUP_WORDS,
+) = range(17)
+GRO, LRO_DRIVER, GRO_FIRST, LRO_HARDWARE, FREEBSD_LRO, GVISOR, DPDK_GRO, WIREGUARD_GO = range(8)
 
 # what is lost when a merged packet is cut again, in the order of the audit's totals
 LOST = ("ce", "ack", "window", "tsval", "tsecr", "psh", "urgent", "tos", "ttl", "ip_id", "vlan", "options", "boundary")
@@ -69,10 +99,11 @@ LOST = ("ce", "ack", "window", "tsval", "tsecr", "psh", "urgent", "tos", "ttl", 
     HELD_PIECES,
     HELD_MEMBERS,
     LAST_TIME_PS,
+    BATCHED,  # frames taken in since the last flush
     FRAMES_CHECKED,
     FRAMES_ALTERED,
     LOST_FIRST,
-) = range(13)
+) = range(14)
 BOOK_WORDS = LOST_FIRST + len(LOST)
 
 Ints = NDArray[np.int64]

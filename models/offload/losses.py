@@ -13,7 +13,17 @@ a tunnel with `options`; padding with `boundary`. Of a tunnel, the outer and the
 
 from __future__ import annotations
 
-from models.offload.held import FIRST_MEMBER, FRAMES_ALTERED, FRAMES_CHECKED, LOST, LOST_FIRST, NEXT_MEMBER, SEGMENTS
+from models.offload.held import (
+    DONE,
+    FIRST_MEMBER,
+    FRAMES_ALTERED,
+    FRAMES_CHECKED,
+    LOST,
+    LOST_FIRST,
+    NEXT_MEMBER,
+    PASSED_ON,
+    SEGMENTS,
+)
 from models.offload.kernel import njit
 from models.offload.segment import jumbo_bytes, segments_of, write_header
 from models.train import (
@@ -42,6 +52,8 @@ CONGESTION_EXPERIENCED = 3
 def count(held, state, row, cells, book, cut):
     """Add to `book` what the packet `row`, `cells`, complete, loses of its members; `cut` is a scratch row."""
     book[FRAMES_CHECKED] += cells[FRAME_COUNT]
+    if state[DONE] == PASSED_ON:
+        return
     lost = book[LOST_FIRST:]
     joined, last, gap = state[SEGMENTS] > 1, segments_of(cells) - 1, jumbo_bytes(row, cells)
     size = cells[GSO_BYTES] if last else cells[PAYLOAD_BYTES]
@@ -57,7 +69,7 @@ def count(held, state, row, cells, book, cut):
             lost[BOUNDARY] += moved
             fields = compare(came, member, cut, cells, gap, lost)
             book[FRAMES_ALTERED] += moved or fields != 0 or (joined and not is_canonical(came, member))
-        j += segments_of(member)
+        j += segments_of(member) if member[PAYLOAD_BYTES] else 0  # a swallowed acknowledgement has no segment
         came_from += member[PAYLOAD_BYTES]
         slot = member[NEXT_MEMBER]
 

@@ -1,8 +1,8 @@
 """Large receive offload in the driver, the Linux inet_lro library of 2007 to 2015: the rule book.
 
-Models: one manager per queue, IPv4 and TCP, whole-skb mode, with what it forgets and with its quirks.
-Leaves out: page mode (and its lost VLAN tag); the sum of the payload taken from the segments' own checksum fields: the
-    front door lets only verified segments in, so it is the sum of the bytes.
+Models: one manager per queue, IPv4 and TCP, with what it forgets and with its quirks; whole skbs, or pages where the
+    driver hands those (`page_bytes`: the size of one).
+Leaves out: lro_flush_pkt(), which no driver used; drivers that put a frame's headers into a page of their own.
 Sources: rules of net/ipv4/inet_lro.c as collected in the project's fact sheet, section 3; own words. The front door is
     that of myri10ge and mlx4: IPv4, TCP, no fragment, both checksums verified by the card.
 Checked by: tests/models/offload/test_lro_driver.py.
@@ -15,10 +15,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.offload.held import IP_BYTES, MAX_SEGMENTS, MSS, MTU_BYTES, NEXT_SEQ, SAW_TIMESTAMPS, SEGMENTS, TSVAL
+from models.offload.held import (
+    COUNTED,
+    DATA_SUM,
+    IP_BYTES,
+    MAX_SEGMENTS,
+    MSS,
+    MTU_BYTES,
+    NEXT_SEQ,
+    PAGE_BYTES,
+    SAW_TIMESTAMPS,
+    SEGMENTS,
+    TSVAL,
+)
 from models.offload.kernel import njit
 from models.offload.why import Why
-from models.payload import payload_sum
+from models.payload import payload_word
 from models.train import (
     CSUM_BAD,
     CSUM_NONE,
@@ -32,6 +44,7 @@ from models.train import (
     SOURCE,
     START,
     TAIL_BYTES,
+    VLAN_STRIPPED,
 )
 from models.wire import checksum, ethernet, ipv4, tcp
 from models.wire.octets import put16, put32
@@ -98,12 +111,12 @@ def same_flow(old, was, row, cells):
 
 
 @njit(inline="always")
-def refuses(state, row, cells):
+def refuses(setup, state, row, cells):
     """__lro_proc_skb() and lro_tcp_ip_check() with a session: next in sequence, and no older timestamp."""
     if tcp.seq(row, cells[L4]) != state[NEXT_SEQ]:
         return Why.GAP
-    if cells[L3] != ethernet.HEADER_BYTES:  # quirk: only the start of a session allows for a tag in the frame
-        return Why.VLAN
+    if cells[L3] != ethernet.HEADER_BYTES and not setup[PAGE_BYTES]:
+        return Why.VLAN  # quirk: of skbs, only the start of a session allows for a tag in the frame
     if tcp.header_bytes(row, cells[L4]) != tcp.MINIMUM_BYTES:  # quirk: not compared with the session's own layout
         if (tcp.tsval(row, cells[L4]) - state[TSVAL]) & 0x80000000:  # older than the first one's
             return Why.OPTIONS
@@ -117,46 +130,73 @@ def declines(row, cells):
 
 
 @njit(inline="always")
-def starts(state, row, cells):
-    """lro_init_desc()."""
+def starts(setup, mine, state, row, cells):
+    """lro_init_desc(); quirk: of pages, the session keeps no VLAN tag that the card has stripped."""
+    state[DATA_SUM] = sum_by_checksum(row, cells)
     if tcp.header_bytes(row, cells[L4]) != tcp.MINIMUM_BYTES:
         state[SAW_TIMESTAMPS] = 1
         state[TSVAL] = tcp.tsval(row, cells[L4])
+    if setup[PAGE_BYTES]:
+        mine[VLAN_STRIPPED] = 0
+        state[COUNTED] = pages(setup, cells[PAYLOAD_BYTES])  # lro_gen_skb() takes the headers off the length first
 
 
 @njit(inline="always")
-def joins(old, was, state, payloads, row, cells):
+def pages(setup, n_bytes):
+    return (n_bytes + setup[PAGE_BYTES] - 1) // setup[PAGE_BYTES]
+
+
+@njit
+def sum_by_checksum(row, cells):
+    """The sum of the payload's words that the frame's TCP checksum claims, lro_tcp_data_csum(); folded."""
+    l4 = cells[L4]
+    l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
+    around = checksum.pseudo(row, cells[L3], tcp.PROTOCOL, l4_bytes) + checksum.words(row, l4, cells[HEAD_BYTES])
+    return 0xFFFF - checksum.fold(around)
+
+
+@njit
+def checksum_of(row, cells, data_sum):
+    """The TCP checksum of a header before a payload whose words sum to `data_sum`."""
+    l4 = cells[L4]
+    l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
+    around = checksum.pseudo(row, cells[L3], tcp.PROTOCOL, l4_bytes) + checksum.words(row, l4, cells[HEAD_BYTES])
+    return 0xFFFF - checksum.fold(around - tcp.checksum(row, l4) + data_sum)
+
+
+@njit(inline="always")
+def joins(setup, old, was, state, payloads, row, cells):
     """lro_add_common(): the newest ack, window and TSecr; TSval stays the first one's, for PAWS."""
     at, l4 = was[L4], cells[L4]
+    data_sum = sum_by_checksum(row, cells)  # quirk: what the segments claim is what the packet will claim
+    if was[PAYLOAD_BYTES] & 1:
+        data_sum = (data_sum & 0xFF) << 8 | data_sum >> 8
+    state[DATA_SUM] += data_sum
+    if setup[PAGE_BYTES]:
+        state[COUNTED] += pages(setup, cells[HEAD_BYTES] + cells[PAYLOAD_BYTES])
     put32(old, at + tcp.ACK, tcp.ack(row, l4))
     put16(old, at + tcp.WINDOW, tcp.window(row, l4))
     if state[SAW_TIMESTAMPS]:
         if tcp.header_bytes(row, l4) == tcp.MINIMUM_BYTES:  # quirk: reads where the option would be
-            tsecr = payload_word(payloads, cells, TSECR_AT)
+            tsecr = payload_word(payloads, cells[SOURCE], cells[START], cells[PAYLOAD_BYTES], TSECR_AT)
         else:
             tsecr = tcp.tsecr(row, l4)
         put32(old, at + tcp.MINIMUM_BYTES + TSECR_AT, tsecr)
     state[MSS] = max(state[MSS], cells[PAYLOAD_BYTES])
 
 
-@njit
-def payload_word(payloads, cells, at):
-    """The 32-bit word at byte `at` of a frame's payload; zero behind its end."""
-    high = payload_sum(payloads, cells[SOURCE], cells[START] + at, max(0, min(2, cells[PAYLOAD_BYTES] - at)))
-    low = payload_sum(payloads, cells[SOURCE], cells[START] + at + 2, max(0, min(2, cells[PAYLOAD_BYTES] - at - 2)))
-    return high << 16 | low
-
-
 @njit(inline="always")
 def closes(setup, state):
-    """__lro_proc_skb(): enough segments, or no room for another full one."""
-    if state[SEGMENTS] >= setup[MAX_SEGMENTS] or state[IP_BYTES] > 0xFFFF - setup[MTU_BYTES]:
+    """__lro_proc_skb(), __lro_proc_segment(): enough segments or pages, or no room for another full one."""
+    if (state[COUNTED] if setup[PAGE_BYTES] else state[SEGMENTS]) >= setup[MAX_SEGMENTS]:
+        return Why.LIMIT
+    if state[IP_BYTES] > 0xFFFF - setup[MTU_BYTES]:
         return Why.LIMIT
     return Why.NONE
 
 
 @njit
-def completes(state, payloads, pieces, row, cells):
+def completes(state, row, cells):
     """lro_flush(), lro_update_tcp_ip_header(): the segment size is set even on a single segment, the type never."""
     cells[GSO_BYTES] = state[MSS]
     cells[CSUM_STATE] = CSUM_VERIFIED
@@ -165,4 +205,4 @@ def completes(state, payloads, pieces, row, cells):
     l3 = cells[L3]
     ipv4.set_total_length(row, l3, state[IP_BYTES])
     put16(row, l3 + ipv4.CHECKSUM, checksum.ipv4_header(row, l3))
-    tcp.set_checksum(row, cells[L4], checksum.transport(payloads, pieces, row, cells))
+    tcp.set_checksum(row, cells[L4], checksum_of(row, cells, state[DATA_SUM]))

@@ -15,6 +15,9 @@ from models.offload import losses, rules
 from models.offload.held import (
     AGE,
     AUDIT,
+    COUNTED,
+    DATA_SUM,
+    DONE,
     FIRST_MEMBER,
     FIRST_PIECE_SLOT,
     FIXED_ID,
@@ -30,10 +33,12 @@ from models.offload.held import (
     JIFFY,
     LAST_MEMBER,
     LAST_PIECE_SLOT,
+    MARKS,
     MSS,
     NEXT_MEMBER,
     NEXT_PIECE,
     NEXT_SEQ,
+    NOTED,
     OUT_PACKETS,
     OUT_PIECES,
     SAW_TIMESTAMPS,
@@ -69,8 +74,8 @@ CLOSED_BY, CLOSE = 0, 1  # rows of `out.marks`
 
 
 @njit(inline="always")
-def hold(setup, held, bucket, row, cells, pieces, book):
-    """Start a packet with the frame, as the bucket's newest."""
+def hold(seldom, setup, held, bucket, row, cells, pieces, book):
+    """Start a packet with the frame, as the bucket's newest; returns its slot."""
     held.order[bucket, 0] += 1
     k = held.order[bucket, held.order[bucket, 0]]
     mine, state = held.cells[k], held.state[k]
@@ -81,16 +86,18 @@ def hold(setup, held, bucket, row, cells, pieces, book):
     state[SEGMENTS] = cells[GSO_SEGMENTS] if cells[GSO_BYTES] else 1
     state[MSS] = cells[GSO_BYTES] if cells[GSO_BYTES] else cells[PAYLOAD_BYTES]
     state[FIXED_ID] = state[TSVAL] = state[SAW_TIMESTAMPS] = 0
+    state[DATA_SUM] = state[COUNTED] = state[NOTED] = state[MARKS] = state[DONE] = 0
     state[AGE] = setup[JIFFY]
     state[FIRST_PIECE_SLOT] = state[LAST_PIECE_SLOT] = state[FIRST_MEMBER] = state[LAST_MEMBER] = ABSENT
     if cells[PIECE_COUNT] > 1:
         link_pieces(held.pieces, state, cells, pieces, book)
-    rules.starts(setup, state, row, cells)
+    rules.starts(seldom, setup, mine, state, row, cells)
     if setup[AUDIT]:
         remember(held, state, row, cells, book)
     book[HELD_PACKETS] += 1
     book[HELD_FRAMES] += cells[FRAME_COUNT]
     book[HELD_PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
+    return k
 
 
 @njit(inline="always")
@@ -111,9 +118,64 @@ def join(setup, held, mine, state, row, cells, pieces, book):
     book[HELD_PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
 
 
+@njit
+def join_in_front(setup, held, k, row, cells, pieces, book):
+    """Put the frame before what held packet `k` has: its header is the packet's from now on."""
+    mine, state = held.cells[k], held.state[k]
+    n_bytes, frames, missing = mine[PAYLOAD_BYTES], mine[FRAME_COUNT], mine[MISSING_BYTES]
+    if state[FIRST_PIECE_SLOT] == ABSENT and (cells[PIECE_COUNT] > 1 or not continues(cells, mine)):
+        link(held.pieces, state, mine[SOURCE], mine[START], n_bytes, mine[FRAME_ID], frames, book)
+    copy(mine, cells)
+    copy(held.head[k], row)
+    mine[PAYLOAD_BYTES] += n_bytes
+    mine[FRAME_COUNT] += frames
+    mine[MISSING_BYTES] += missing
+    if state[FIRST_PIECE_SLOT] != ABSENT:
+        if cells[PIECE_COUNT] == 1:
+            n, of = cells[PAYLOAD_BYTES], cells[FRAME_COUNT]
+            link_in_front(held.pieces, state, cells[SOURCE], cells[START], n, cells[FRAME_ID], of, book)
+        else:
+            first = cells[FIRST_PIECE]
+            for p in range(first + cells[PIECE_COUNT] - 1, first - 1, -1):
+                of = pieces[p]
+                link_in_front(
+                    held.pieces,
+                    state,
+                    of[PIECE_SOURCE],
+                    of[PIECE_START],
+                    of[PIECE_BYTES],
+                    of[PIECE_FRAME_ID],
+                    of[PIECE_FRAMES],
+                    book,
+                )
+    state[IP_BYTES] += cells[PAYLOAD_BYTES]
+    state[SEGMENTS] += cells[GSO_SEGMENTS] if cells[GSO_BYTES] else 1
+    if setup[AUDIT]:
+        last = state[LAST_MEMBER]
+        remember(held, state, row, cells, book)
+        newest = state[LAST_MEMBER]  # from the end of the list to its start
+        held.members[last, NEXT_MEMBER] = ABSENT
+        held.members[newest, NEXT_MEMBER] = state[FIRST_MEMBER]
+        state[FIRST_MEMBER], state[LAST_MEMBER] = newest, last
+    book[HELD_FRAMES] += cells[FRAME_COUNT]
+    book[HELD_PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
+
+
+@njit
+def link_in_front(arena, state, source, start, n_bytes, frame_id, frames, book):
+    """Add a piece before the first one of the packet with `state`, which has one."""
+    slot = book[FREE_PIECE]
+    piece = arena[slot]
+    book[FREE_PIECE] = piece[NEXT_PIECE]
+    book[HELD_PIECES] += 1
+    piece[PIECE_SOURCE], piece[PIECE_START], piece[PIECE_BYTES] = source, start, n_bytes
+    piece[PIECE_FRAME_ID], piece[PIECE_FRAMES], piece[NEXT_PIECE] = frame_id, frames, state[FIRST_PIECE_SLOT]
+    state[FIRST_PIECE_SLOT] = slot
+
+
 @njit(inline="always")
 def continues(mine, cells):
-    """Whether the frame's payload is the next stretch of the same source, and of the next frame sent."""
+    """Whether the payload of `cells` is the next stretch of the source of `mine`, and of the next frame sent."""
     return (
         mine[SOURCE] == cells[SOURCE]
         and mine[START] + mine[PAYLOAD_BYTES] == cells[START]
@@ -194,9 +256,27 @@ def remember(held, state, row, cells, book):
     state[LAST_MEMBER] = slot
 
 
+@njit(inline="always")
+def deliver(seldom, setup, held, bucket, place, time_ps, by, why, payloads, out, book):
+    """Complete the packet at `place` of the bucket and queue it; `why` int64."""
+    if seldom is None:
+        deliver_often(setup, held, bucket, place, time_ps, by, why, payloads, out, book)
+    else:
+        deliver_seldom(setup, held, bucket, place, time_ps, by, why, payloads, out, book)
+
+
 @njit
-def deliver(setup, held, bucket, place, time_ps, by, why, payloads, out, book):
-    """Complete the packet at `place` of the bucket and queue it."""
+def deliver_often(setup, held, bucket, place, time_ps, by, why, payloads, out, book):
+    move_out(None, setup, held, bucket, place, time_ps, by, why, payloads, out, book)
+
+
+@njit
+def deliver_seldom(setup, held, bucket, place, time_ps, by, why, payloads, out, book):
+    move_out(True, setup, held, bucket, place, time_ps, by, why, payloads, out, book)
+
+
+@njit(inline="always")
+def move_out(seldom, setup, held, bucket, place, time_ps, by, why, payloads, out, book):
     k = held.order[bucket, 1 + place]
     used = held.order[bucket, 0]
     for p in range(1 + place, used):  # the freed slot becomes the first unused one
@@ -212,7 +292,7 @@ def deliver(setup, held, bucket, place, time_ps, by, why, payloads, out, book):
     cells[TIME_PS] = time_ps
     out.marks[CLOSED_BY, at], out.marks[CLOSE, at] = by, why
     give_back_pieces(held, state, cells, out, book)
-    rules.completes(setup, state, payloads, out.pieces, row, cells)
+    rules.completes(seldom, setup, state, payloads, out.pieces, row, cells)
     book[HELD_PACKETS] -= 1
     book[HELD_FRAMES] -= cells[FRAME_COUNT]
     book[HELD_PAYLOAD_BYTES] -= cells[PAYLOAD_BYTES]

@@ -1,152 +1,164 @@
-"""Which rule book answers: the only place that knows all engines.
+"""Which rule book answers: Linux GRO and inet_lro here, the others in `more_rules.py`.
 
 Models: the questions of the flow table, each answered by the book of `setup[ENGINE]`.
 Leaves out: every rule.
-Sources: own. The switch is an integer in compiled code, because kernels made by closures do not cache.
+Sources: own. The switch is an integer in compiled code, because kernels made by closures do not cache. `seldom` is
+    None for the two engines here and True for the others, both constants of an entry into the flow table: numba
+    leaves out branches on constants, so neither kernel has the other's books in it.
 Checked by: tests/models/offload/test_engine.py.
 """
 
 from __future__ import annotations
 
-from models.offload import gro, gro_first, lro_driver, lro_hardware
-from models.offload.held import ENGINE, GRO, GRO_FIRST, LRO_DRIVER
+from models.offload import gro, lro_driver, more_rules
+from models.offload.held import BUCKETS, ENGINE, GRO
 from models.offload.kernel import njit
 
 
 @njit(inline="always")
-def overlooks(setup, payloads, pieces, row, cells):
+def overlooks(seldom, setup, payloads, pieces, row, cells):
     """Why a frame passes without touching anything held; Why.NONE if it does not."""
+    if seldom is not None:
+        return more_rules.overlooks(setup, payloads, pieces, row, cells)
     if setup[ENGINE] == GRO:
         return gro.overlooks(setup, payloads, pieces, row, cells)
-    if setup[ENGINE] == GRO_FIRST:
-        return gro_first.overlooks(payloads, pieces, row, cells)
-    if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.overlooks(payloads, pieces, row, cells)
-    return lro_hardware.overlooks(payloads, pieces, row, cells)
+    return lro_driver.overlooks(payloads, pieces, row, cells)
 
 
 @njit(inline="always")
-def bars(setup, row, cells):
+def bars(seldom, setup, row, cells):
     """Why a frame may neither join nor be held, though it completes the held packet of its flow."""
+    if seldom is not None:
+        return more_rules.bars(setup, row, cells)
     if setup[ENGINE] == GRO:
         return gro.bars(row, cells)
-    if setup[ENGINE] == GRO_FIRST:
-        return gro_first.bars(row, cells)
-    if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.bars(row, cells)
-    return lro_hardware.bars(row, cells)
+    return lro_driver.bars(row, cells)
 
 
 @njit(inline="always")
-def bucket(setup, cells):
+def bucket(seldom, setup, row, cells):
     """Which bucket the frame's flow is looked up in."""
-    if setup[ENGINE] == GRO:
-        return gro.bucket(cells)
-    return 0
+    if seldom is not None:
+        return more_rules.bucket(setup, row, cells)
+    return gro.bucket(cells) & (setup[BUCKETS] - 1) if setup[ENGINE] == GRO else 0
 
 
 @njit(inline="always")
-def same_flow(setup, old, was, row, cells):
+def same_flow(seldom, setup, old, was, row, cells):
     """Whether held packet `k` and the frame are of one flow, as far as the engine can tell."""
+    if seldom is not None:
+        return more_rules.same_flow(setup, old, was, row, cells)
     if setup[ENGINE] == GRO:
         return gro.same_flow(old, was, row, cells)
-    if setup[ENGINE] == GRO_FIRST:
-        return gro_first.same_flow(old, was, row, cells)
-    if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.same_flow(old, was, row, cells)
-    return lro_hardware.same_flow(old, was, row, cells)
+    return lro_driver.same_flow(old, was, row, cells)
 
 
 @njit(inline="always")
-def refuses(setup, old, was, state, row, cells):
+def refuses(seldom, setup, old, was, state, row, cells):
     """Why the frame may not join held packet `k` of its flow; Why.NONE if it may."""
+    if seldom is not None:
+        return more_rules.refuses(setup, old, was, state, row, cells)
     if setup[ENGINE] == GRO:
         return gro.refuses(setup, old, was, state, row, cells)
-    if setup[ENGINE] == GRO_FIRST:
-        return gro_first.refuses(setup, old, state, row, cells)
-    if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.refuses(state, row, cells)
-    return lro_hardware.refuses(setup, old, state, row, cells)
+    return lro_driver.refuses(setup, state, row, cells)
 
 
 @njit(inline="always")
-def asks_although_barred(setup, cells):
+def asks_although_barred(seldom, setup, cells):
     """Whether a frame that is barred may still join, or pass by, the held packet of its flow."""
+    if seldom is not None:
+        return False
     return setup[ENGINE] == GRO and gro.asks_although_barred(setup, cells)
 
 
 @njit(inline="always")
-def passes_by(setup, cells, why):
+def passes_by(seldom, setup, cells, why):
     """Whether a frame refused for `why` goes up without completing the packet it did not join."""
+    if seldom is not None:
+        return False
     return setup[ENGINE] == GRO and gro.passes_by(cells, why)
 
 
 @njit(inline="always")
-def starts_after_refusal(setup):
+def starts_after_refusal(seldom, setup):
     """Whether a frame that was refused may start the next packet of its flow."""
-    return setup[ENGINE] != LRO_DRIVER
+    if seldom is not None:
+        return more_rules.starts_after_refusal(setup)
+    return setup[ENGINE] == GRO
 
 
 @njit(inline="always")
-def declines(setup, row, cells):
+def declines(seldom, setup, row, cells):
     """Why a frame that found nothing to join is not held either; Why.NONE if it is held."""
-    if setup[ENGINE] == GRO or setup[ENGINE] == GRO_FIRST:
+    if seldom is not None:
+        return more_rules.declines(setup, row, cells)
+    if setup[ENGINE] == GRO:
         return gro.declines(row, cells)
-    if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.declines(row, cells)
-    return lro_hardware.declines(row, cells)
+    return lro_driver.declines(row, cells)
 
 
 @njit(inline="always")
-def evicts(setup):
+def evicts(seldom, setup):
     """Whether a full bucket makes room for a new flow; else the new flow is not held."""
-    return setup[ENGINE] != LRO_DRIVER and setup[ENGINE] != GRO_FIRST
+    if seldom is not None:
+        return more_rules.evicts(setup)
+    return setup[ENGINE] == GRO
 
 
 @njit(inline="always")
-def flushes_newest_first(setup):
+def flushes_newest_first(seldom, setup):
     """The order in which a flush completes what a bucket holds."""
-    return setup[ENGINE] == GRO_FIRST
+    if seldom is not None:
+        return more_rules.flushes_newest_first(setup)
+    return False
 
 
 @njit(inline="always")
-def starts(setup, state, row, cells):
+def clears(seldom, setup):
+    """Whether everything held goes up before a frame that goes up alone."""
+    if seldom is not None:
+        return more_rules.clears(setup)
+    return False
+
+
+@njit(inline="always")
+def starts(seldom, setup, mine, state, row, cells):
     """Fill what only this engine remembers of a new held packet; the common state is set."""
-    if setup[ENGINE] == GRO:
+    if seldom is not None:
+        more_rules.starts(setup, mine, state, row, cells)
+    elif setup[ENGINE] == GRO:
         gro.starts(setup, state, row, cells)
-    elif setup[ENGINE] == LRO_DRIVER:
-        lro_driver.starts(state, row, cells)
+    else:
+        lro_driver.starts(setup, mine, state, row, cells)
 
 
 @njit(inline="always")
-def joins(setup, old, was, state, payloads, row, cells):
+def joins(seldom, setup, old, was, state, payloads, row, cells):
     """Change the held packet's header and state for the frame that joins; `segments` is still without it."""
-    if setup[ENGINE] == GRO or setup[ENGINE] == GRO_FIRST:
+    if seldom is not None:
+        more_rules.joins(setup, old, was, state, payloads, row, cells)
+    elif setup[ENGINE] == GRO:
         gro.joins(setup, old, state, row, cells)
-    elif setup[ENGINE] == LRO_DRIVER:
-        lro_driver.joins(old, was, state, payloads, row, cells)
     else:
-        lro_hardware.joins(old, was, state, row, cells)
+        lro_driver.joins(setup, old, was, state, payloads, row, cells)
 
 
 @njit(inline="always")
-def closes(setup, state, row, cells):
+def closes(seldom, setup, state, row, cells):
     """Why held packet `k` is complete now that the frame has joined; Why.NONE if it is not."""
-    if setup[ENGINE] == GRO or setup[ENGINE] == GRO_FIRST:
-        return gro.closes(state, row, cells)
-    if setup[ENGINE] == LRO_DRIVER:
-        return lro_driver.closes(setup, state)
-    return lro_hardware.closes(state)
-
-
-@njit
-def completes(setup, state, payloads, pieces, row, cells):
-    """Write the header and the metadata of a packet on its way up."""
+    if seldom is not None:
+        return more_rules.closes(setup, state, row, cells)
     if setup[ENGINE] == GRO:
+        return gro.closes(state, row, cells)
+    return lro_driver.closes(setup, state)
+
+
+@njit(inline="always")
+def completes(seldom, setup, state, payloads, pieces, row, cells):
+    """Write the header and the metadata of a packet on its way up."""
+    if seldom is not None:
+        more_rules.completes(setup, state, payloads, pieces, row, cells)
+    elif setup[ENGINE] == GRO:
         gro.completes(setup, state, row, cells)
-    elif setup[ENGINE] == GRO_FIRST:
-        gro_first.completes(setup, state, row, cells)
-    elif setup[ENGINE] == LRO_DRIVER:
-        lro_driver.completes(state, payloads, pieces, row, cells)
     else:
-        lro_hardware.completes(state, payloads, pieces, row, cells)
+        lro_driver.completes(state, row, cells)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
+from models.offload.names import LRO_ENGINES
 from models.units import (
     BYTES_PER_MIB,
     PS_PER_MS,
@@ -35,7 +36,6 @@ PROFILES = (
     "generic-samecore",
     "generic-crosscore",
 )
-LRO_ENGINES = ("lro-driver", "merge-everything")
 CONGESTION = ("reno", "cubic")
 OTHER_NAMES = {"2021-xeon-100g": "2021-xeon-100g-samecore", "inet_lro": "lro-driver"}
 

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from frames import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG, payload_bytes, segment, timestamps, train
 
-from models.offload.engine import make
+from models.offload.engine import LOST, make
 from models.offload.why import Fate, Why
 from models.payload import SYNTHETIC
 from models.train import CSUM_BAD, CSUM_NONE, CSUM_VERIFIED
@@ -26,8 +26,8 @@ def sent_through(segments, **limits):
     return payloads, [Fate(f) for f in out.fate], [Why(r) for r in out.reason], closes
 
 
-def merged(segments):
-    sessions = make("lro-driver")
+def merged(segments, **parameters):
+    sessions = make("lro-driver", **parameters)
     assert len(sessions.receive(train(segments), SYNTHETIC).packets) == 0
     packets = sessions.flush(SYNTHETIC).packets
     assert len(packets) == 1
@@ -135,8 +135,53 @@ def test_a_timestamp_segment_on_a_plain_session_loses_its_timestamps():
     assert merged([segment(), segment(seq=100, options=timestamps(5))]).column("head_bytes")[0] == 54
 
 
+TAG = {"tag": b"\x81\x00\x00\x05"}
+STRIPPED = {"vlan_stripped": 1 << 16 | 5}
+
+
 def test_a_tag_in_the_frame_keeps_every_segment_alone():
-    tag = {"tag": b"\x81\x00\x00\x05"}
-    payloads, _, reasons, _ = sent_through([segment(**tag), segment(seq=100, **tag)])
+    payloads, _, reasons, _ = sent_through([segment(**TAG), segment(seq=100, **TAG)])
     assert payloads == [100, 100]
     assert reasons[1] is Why.VLAN
+
+
+def test_in_pages_a_tag_in_the_frame_is_no_hindrance():
+    assert sent_through([segment(**TAG), segment(seq=100, **TAG)], page_bytes=4096)[0] == [200]
+
+
+@pytest.mark.parametrize(("page_bytes", "tag"), [(0, STRIPPED["vlan_stripped"]), (4096, 0)])
+def test_in_pages_a_stripped_tag_is_forgotten(page_bytes, tag):
+    packets = merged([segment(**STRIPPED), segment(seq=100, **STRIPPED)], page_bytes=page_bytes)
+    assert packets.column("vlan_stripped")[0] == tag
+
+
+def test_pages_are_limited_where_skbs_are_not():
+    """Frames of 6,000 bytes take two pages of 4 KiB each."""
+    jumbo = [segment(seq=6000 * k, payload=6000) for k in range(10)]
+    assert sent_through(jumbo, page_bytes=4096, max_segments=18)[0] == [54_000, 6000]
+    assert sent_through(jumbo, max_segments=18)[0] == [60_000]
+
+
+@pytest.mark.parametrize("error", [0, 1, 0x1234])
+@pytest.mark.parametrize("odd", [0, 1])
+def test_a_segment_whose_checksum_is_wrong_makes_the_merged_one_wrong_by_as_much(error, odd):
+    """That the card said it was right is what lets it in."""
+    sent = train([segment(payload=100 + odd), segment(seq=100 + odd, csum_error=error)])
+    by = (
+        checksum.transport(SYNTHETIC, sent.pieces, sent.head[1], sent.meta[1]) - tcp.checksum(sent.head[1], 34)
+    ) % 0xFFFF
+    if odd:
+        by = (by & 0xFF) << 8 | by >> 8
+    packets = merged([segment(payload=100 + odd), segment(seq=100 + odd, csum_error=error)])
+    right = checksum.transport(SYNTHETIC, packets.pieces, packets.head[0], packets.meta[0])
+    assert (right - tcp.checksum(packets.head[0], 34)) % 0xFFFF == by
+
+
+def test_it_loses_what_it_does_not_compare():
+    sessions = make("lro-driver", audit=True)
+    first = segment(options=timestamps())
+    last = first | {"seq": 100, "ack": 7, "window": 9, "flags": ACK | PSH, "ttl": 7, "tos": 1, "ip_id": 5}
+    sessions.receive(train([first, last | {"options": timestamps(11, 6)}]), SYNTHETIC)
+    sessions.flush(SYNTHETIC)
+    lost = {name for name, n in zip(LOST, sessions.lost) if n}
+    assert lost == {"ack", "window", "psh", "ttl", "tos", "ip_id", "tsval", "tsecr"}
