@@ -5,6 +5,8 @@ from pathlib import Path
 
 from models.cpu.costs import KINDS
 from models.forwarding.router import Verdict
+from models.offload import lro_table
+from models.offload.names import ENGINES
 from models.offload.why import Fate, Why
 
 REASONS = (Path(__file__).parent.parent / "docs" / "reasons.md").read_text(encoding="utf-8")
@@ -51,3 +53,24 @@ def test_every_loss_is_listed():
     from sim.results import LOST
 
     assert sorted(listed("What a packet can lose")) == sorted(LOST)
+
+
+ENGINES_TEXT = (Path(__file__).parent.parent / "docs" / "engines.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_cards_is_the_one_engines_follow():
+    lines = ["| | " + " | ".join(f"`{name}`" for name in lro_table.ROWS) + " |", "|" + 7 * "---|"]
+    lines += [f"| `{column}` | " + " | ".join(words) + " |" for column, *words in lro_table.overview()]
+    assert "\n".join(lines) in ENGINES_TEXT, "docs/engines.md should have:\n" + "\n".join(lines)
+
+
+def test_the_sources_of_cards_are_listed():
+    for name, row in lro_table.ROWS.items():
+        if name != "merge-everything":
+            lines = [f"- {source}: {', '.join(columns)}" for source, columns in lro_table.sources(row).items()]
+            text = f"#### {name}\n\n" + "\n".join(lines)
+            assert text in ENGINES_TEXT, "docs/engines.md should have:\n" + text
+
+
+def test_every_engine_is_described():
+    assert [name for name in ENGINES if f"`{name}`" not in ENGINES_TEXT] == []

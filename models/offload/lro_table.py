@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from models.offload.held import MAX_BYTES, MAX_SEGMENTS, MTU_BYTES, PER_BUCKET
 from models.offload.lro_columns import (
+    ASSUMED,
     COLUMNS,
     FIRST_WORD,
     MAX_BYTES_IN_MTUS,
@@ -40,6 +41,7 @@ from models.offload.lro_columns import (
     assumed,
     known,
     varies,
+    wording,
 )
 from models.wire import tcp
 
@@ -242,3 +244,21 @@ def free(row: Row) -> dict[str, int]:
     """Which columns may be given another value, and the word of the setup each has."""
     word = {"contexts": PER_BUCKET, "max_bytes": MAX_BYTES, "max_segments": MAX_SEGMENTS}
     return {column: word.get(column, FIRST_WORD + k) for k, column in enumerate(COLUMNS) if getattr(row, column).free}
+
+
+def overview() -> list[list[str]]:
+    """The table in words: a line a column, an entry an engine, assumed ones in italics (docs/engines.md)."""
+    lines = []
+    for column in COLUMNS:
+        cells = [getattr(row, column) for row in ROWS.values()]
+        words = [wording(column, cell.value) for cell in cells]
+        lines.append([column, *(f"*{word}*" if cell.source == ASSUMED else word for word, cell in zip(words, cells))])
+    return lines
+
+
+def sources(row: Row) -> dict[str, list[str]]:
+    """Each source of a row, and which of its columns are from there."""
+    found: dict[str, list[str]] = {}
+    for column in COLUMNS:
+        found.setdefault(getattr(row, column).source, []).append(column)
+    return found
