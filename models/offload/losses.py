@@ -41,7 +41,7 @@ from models.train import (
     TAIL_BYTES,
     VLAN_STRIPPED,
 )
-from models.wire import innermost, ipv4, ipv6, tcp, udp
+from models.wire import checksum, innermost, ipv4, ipv6, tcp, udp
 from models.wire.octets import be16, be32, octet, same
 
 CE, ACK, WINDOW, TSVAL, TSECR, PSH, URGENT, TOS, TTL, IP_ID, VLAN, OPTIONS, BOUNDARY = range(len(LOST))
@@ -99,10 +99,11 @@ def compare(came, member, cut, cells, gap, lost):
 
 @njit
 def is_canonical(came, member):
-    """Whether the checksums are in the form a sum gives them: 0xFFFF never comes out of one, but of UDP's."""
+    """Whether the checksums are what a sum gives: 0xFFFF never comes out of one, but of UDP's, nor a wrong one of IP."""
     for l3 in (member[L3], member[INNER_L3]):
-        if l3 >= 0 and octet(came, l3) >> 4 == 4 and be16(came, l3 + ipv4.CHECKSUM) == 0xFFFF:
-            return False
+        if l3 >= 0 and octet(came, l3) >> 4 == 4:
+            if be16(came, l3 + ipv4.CHECKSUM) == 0xFFFF or not checksum.ipv4_header_is_right(came, l3):
+                return False
     if member[CSUM_STATE] == CSUM_PARTIAL or innermost.protocol(member) != tcp.PROTOCOL:
         return True
     return tcp.checksum(came, innermost.transport(member)) != 0xFFFF
