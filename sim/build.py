@@ -13,6 +13,7 @@ import numpy as np
 
 from models.cpu.profiles import PROFILES
 from models.offload.engine import Engine, make
+from models.offload.names import Place
 from models.packet import Address, Route
 from models.path import PathDraws
 from models.tcp.config import TcpConfig
@@ -33,7 +34,7 @@ from sim.scenario import Node as NodeScenario
 
 FIRST_PORT = 40_000
 SERVER_PORT = 5_001
-DRIVER_LRO = "lro-driver"  # the one LRO engine that runs on the CPU
+INET_LRO = "lro-driver"  # the engine that chains page fragments, so the sk_buff's room for them is its limit
 
 
 class BuildError(ValueError):
@@ -128,7 +129,6 @@ class _Builder:
                 profile=profile,
                 measured_from_ps=self._scenario.warmup_ps,
                 measured_to_ps=self._scenario.duration_ps,
-                one_by_one=self._scenario.max_train_frames is not None,
             )
             for _ in range(machine.cores)
         ]
@@ -137,6 +137,7 @@ class _Builder:
             if len({nic.core for nic in machine.nics.values()}) > 1:
                 raise BuildError(f"nodes.{name}: found cards on several cores, wanted one core for all cards of a host")
             model = Host(
+                self._clock,
                 ledger=ledger,
                 tso=all(nic.tso for nic in machine.nics.values()),
                 frame_ids=self._frame_ids,
@@ -153,11 +154,13 @@ class _Builder:
 
     def _card(self, node: BuiltNode, nic_name: str, settings: NicScenario, machine: NodeScenario) -> None:
         profile = PROFILES[machine.profile]
-        limits = {"max_segments": profile.agg_max_frags} if profile.agg_max_frags else {}
+        limits = {"mtu_bytes": settings.mtu_bytes}
+        if settings.lro_engine == INET_LRO and profile.agg_max_frags:
+            limits["max_segments"] = profile.agg_max_frags
         audit = node.name == self._scenario.observe
         gro = make("gro", audit=audit) if settings.gro else None
         lro = make(settings.lro_engine, audit=audit, **limits) if settings.lro else None
-        driver_lro = lro if settings.lro_engine == DRIVER_LRO else None
+        driver_lro = lro if lro and lro.place is Place.DRIVER else None
         hardware_lro = None if driver_lro is lro else lro
         cut = self._scenario.max_train_frames
         nic = Nic(
@@ -173,6 +176,7 @@ class _Builder:
         )
         core = node.cores[settings.core]
         napi = Napi(
+            self._clock,
             nic=nic,
             core=core,
             stack=node.model,
@@ -211,7 +215,7 @@ class _Builder:
                 ledger=ledger,
             )
         else:
-            cable = Cable(delay_ps=link.delay_ps, far_end=far_end)
+            cable = Cable(delay_ps=link.delay_ps, far_end=far_end, max_train_frames=scenario.max_train_frames)
         node = self._nodes[near.node]
         is_router = isinstance(node.model, Router)
         self._ports[near] = Port(
@@ -221,7 +225,6 @@ class _Builder:
             cable=cable,
             inputs=len(node.cores) if is_router else 1,
             ledger=node.ledger,
-            max_train_frames=scenario.max_train_frames,
         )
         self._lines.append(cable)
 

@@ -9,17 +9,30 @@ Checked by: tests/models/offload/test_engine.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.offload import flow_table, gro, gro_first, lro_driver, lro_hardware, moving
+from models.offload import (
+    dpdk_gro,
+    flow_table,
+    freebsd_lro,
+    gro,
+    gro_first,
+    gro_hw_mlx5,
+    gvisor,
+    lro_columns,
+    lro_driver,
+    lro_table,
+    moving,
+    wireguard_go,
+)
 from models.offload.editions import EDITIONS
 from models.offload.held import (
     AUDIT,
+    BATCH,
     BOOK_WORDS,
     BUCKETS,
+    DPDK_GRO,
     EDITION,
     ENGINE,
     FRAGLIST,
@@ -27,8 +40,10 @@ from models.offload.held import (
     FRAMES_CHECKED,
     FREE_MEMBER,
     FREE_PIECE,
+    FREEBSD_LRO,
     GRO,
     GRO_FIRST,
+    GVISOR,
     HELD_FRAMES,
     HELD_MEMBERS,
     HELD_PACKETS,
@@ -39,32 +54,36 @@ from models.offload.held import (
     LOST,
     LOST_FIRST,
     LRO_DRIVER,
+    LRO_HARDWARE,
     MAX_BYTES,
     MAX_SEGMENTS,
-    MERGE_EVERYTHING,
     MTU_BYTES,
     NEXT_MEMBER,
     NEXT_PIECE,
     OUT_PACKETS,
     OUT_PIECES,
+    PAGE_BYTES,
     PER_BUCKET,
-    SETUP_WORDS,
     STATE_COLUMNS,
     TCP_SOCKET,
+    UDP,
     UDP_FORWARDING,
     UDP_SOCKET,
+    WIREGUARD_GO,
     Bytes,
     Delivered,
     Held,
     Ints,
 )
+from models.offload.lro_columns import NO_LIMIT
+from models.offload.names import ENGINES, PLACES, Place
 from models.offload.why import Why
 from models.payload import Payloads
 from models.train import ABSENT, COLUMNS, HEAD_WIDTH, PIECE_COLUMNS, FrameTrain, widened
+from models.wire import ipv6
 
 __all__ = ["ENGINES", "LOST", "Engine", "Outcome", "make"]
 
-NO_LIMIT = 1 << 62
 _NONE: Ints = np.zeros(0, np.int64)
 
 _GRO = {ENGINE: GRO, BUCKETS: gro.BUCKETS, PER_BUCKET: gro.HELD_PER_BUCKET, MAX_BYTES: gro.MAX_PACKET_BYTES}
@@ -79,14 +98,42 @@ SETUPS: dict[str, dict[int, int]] = {
         MAX_SEGMENTS: lro_driver.MAX_AGGREGATED,
         MTU_BYTES: 1500,
     },
-    "merge-everything": {
-        ENGINE: MERGE_EVERYTHING,
-        PER_BUCKET: lro_hardware.CONTEXTS,
-        MAX_BYTES: lro_hardware.MAX_PACKET_BYTES,
+    "gro-hw-mlx5": {
+        ENGINE: GRO,
+        EDITION: EDITIONS["6.18"],
+        BUCKETS: 1,
+        PER_BUCKET: gro_hw_mlx5.CONTEXTS,
+        MAX_BYTES: gro_hw_mlx5.MAX_PACKET_BYTES,
     },
-}
-ENGINES = tuple(SETUPS)
-LIMITS = {  # what `make` takes by keyword, and which word of the setup it is
+    "freebsd-lro": {
+        ENGINE: FREEBSD_LRO,
+        PER_BUCKET: freebsd_lro.ENTRIES,
+        MAX_BYTES: freebsd_lro.LENGTH_LIMIT,
+        MAX_SEGMENTS: freebsd_lro.ACK_COUNT_LIMIT,
+    },
+    "dpdk-gro": {
+        ENGINE: DPDK_GRO,
+        PER_BUCKET: dpdk_gro.BURST,
+        BATCH: dpdk_gro.BURST,
+        MAX_BYTES: dpdk_gro.MAX_PACKET_BYTES,
+        MAX_SEGMENTS: dpdk_gro.MAX_BUFFERS,
+    },
+    "wireguard-go": {
+        ENGINE: WIREGUARD_GO,
+        PER_BUCKET: wireguard_go.BATCH,
+        BATCH: wireguard_go.BATCH,
+        MAX_BYTES: wireguard_go.MAX_PACKET_BYTES,
+        UDP: 1,
+    },
+    "gvisor": {
+        ENGINE: GVISOR,
+        BUCKETS: gvisor.BUCKETS,
+        PER_BUCKET: gvisor.HELD_PER_BUCKET,
+        MAX_BYTES: gvisor.MAX_PACKET_BYTES,
+    },
+} | {name: lro_table.setup(row) | {ENGINE: LRO_HARDWARE} for name, row in lro_table.ROWS.items()}
+TIMERS_PS = {"gro-hw-mlx5": gro_hw_mlx5.TIMER_PS} | {name: row.timer_ps.value for name, row in lro_table.ROWS.items()}
+LIMITS = {  # what `make` takes by keyword of every engine, and which word of the setup it is
     "per_bucket": PER_BUCKET,
     "max_bytes": MAX_BYTES,
     "max_segments": MAX_SEGMENTS,
@@ -96,21 +143,28 @@ LIMITS = {  # what `make` takes by keyword, and which word of the setup it is
     "rx_gro_list": FRAGLIST,
     "udp_socket": UDP_SOCKET,
     "tcp_socket": TCP_SOCKET,
+    "page_bytes": PAGE_BYTES,
+    "batch": BATCH,
+    "udp": UDP,
 }
 
 
-def make(name: str, *, audit: bool = False, **limits: int) -> Engine:
-    """The engine called `name`; ValueError for a name not in ENGINES or a limit not in LIMITS."""
+def make(name: str, *, audit: bool = False, **parameters: int | str) -> Engine:
+    """The engine called `name`. `parameters`: a limit of LIMITS, or of a card a column of its row that is not known.
+
+    ValueError for a name not in ENGINES, a parameter the engine does not have, a word its column does not know."""
     if name not in SETUPS:
         raise ValueError(f"engine: found {name!r}, wanted one of {', '.join(ENGINES)}")
-    if unknown := set(limits) - set(LIMITS):
-        raise ValueError(f"{name}: found limit {min(unknown)!r}, wanted one of {', '.join(LIMITS)}")
-    setup = np.zeros(SETUP_WORDS, np.int64)
+    setup = np.zeros(lro_columns.WORDS, np.int64)
     setup[[BUCKETS, MAX_BYTES, MAX_SEGMENTS]] = 1, NO_LIMIT, NO_LIMIT
     for word, value in SETUPS[name].items():
         setup[word] = value
-    for limit, value in limits.items():
-        setup[LIMITS[limit]] = value
+    free = LIMITS | (lro_table.free(lro_table.ROWS[name]) if name in lro_table.ROWS else {})
+    for parameter, given in parameters.items():
+        if parameter not in free:
+            raise ValueError(f"{name}: found parameter {parameter!r}, wanted one of {', '.join(free)}")
+        setup[free[parameter]] = lro_columns.number(parameter, given)
+    setup[BATCH] = min(setup[BATCH], setup[PER_BUCKET])
     setup[AUDIT] = audit
     return Engine(name, setup)
 
@@ -135,6 +189,7 @@ class Engine:
 
     def __init__(self, name: str, setup: Ints) -> None:
         self.name = name
+        self._seldom = setup[ENGINE] not in (GRO, LRO_DRIVER)  # see rules.py
         self._setup = setup
         self._book = np.zeros(BOOK_WORDS, np.int64)
         self._book[[FREE_PIECE, FREE_MEMBER]] = ABSENT
@@ -144,7 +199,7 @@ class Engine:
         order[:, 1:] = np.arange(slots).reshape(buckets, per_bucket)
         self._slots = slots
         self._audit = bool(setup[AUDIT])
-        self._spare = gro.JUMBO_BYTES if setup[MAX_BYTES] > gro.MAX_PACKET_BYTES else 0  # what a header may grow by
+        self._spare = ipv6.JUMBO_BYTES if setup[MAX_BYTES] > gro.MAX_PACKET_BYTES else 0  # what a header may grow by
         self._width = HEAD_WIDTH + self._spare
         self._held = Held(
             cells=np.zeros((slots, len(COLUMNS)), np.int64),
@@ -170,9 +225,11 @@ class Engine:
         self._make_room(n, int(train.column("piece_count").sum()) if len(train.pieces) else n)
         self._setup[JIFFY] = jiffy
         verdict = np.empty((2, n), np.int64)
-        flow_table.receive(
-            self._setup, self._book, verdict, meta, head, train.pieces, polls, *self._held, *self._out, *payloads
-        )
+        setup, book, held, out = self._setup, self._book, self._held, self._out
+        if self._seldom:
+            flow_table.receive_seldom(setup, book, verdict, meta, head, train.pieces, polls, held, out, payloads)
+        else:
+            flow_table.receive(setup, book, verdict, meta, head, train.pieces, polls, *held, *out, *payloads)
         return self._outcome(verdict)
 
     def flush(self, payloads: Payloads, *, now_ps: int | None = None, why: Why = Why.POLL_END) -> Outcome:
@@ -184,32 +241,20 @@ class Engine:
         self._setup[JIFFY] = jiffy
         return self._flush(payloads, now_ps, why, only_older=True)
 
-    def reserve(self, frames: int, pieces: int, width: int) -> tuple[NDArray[Any], ...]:
-        """Make room for kernels to take in so many frames and pieces with heads of `width` bytes.
-
-        Setup, book, the arrays of Held and of Delivered, for the calls of `flow_table`; the same ones until next time
-        something grows."""
-        if width > self._width:
-            self._fit(np.zeros((0, width), np.uint8))
-        self._make_room(frames, pieces)
-        return (self._setup, self._book, *self._held, *self._out)
-
-    def delivered(self, packets: int) -> tuple[FrameTrain, Ints]:
-        """The first `packets` that the last call of a kernel delivered, and the Why of each that had been held; they
-        share the memory of the next call."""
-        out = self._out
-        pieces = out.pieces[: self._book.item(OUT_PIECES)]
-        return FrameTrain(out.cells[:packets], out.head[:packets], pieces), out.marks[1]
+    @property
+    def outlives_full_polls(self) -> bool:
+        """Whether a poll that used its budget flushes nothing: in 2.6.29, napi_complete() alone does."""
+        return bool(self._setup[ENGINE] == GRO_FIRST)
 
     @property
-    def width(self) -> int:
-        """Bytes of a row of heads."""
-        return self._width
+    def place(self) -> Place:
+        """Where it runs: on the card, in its driver, or in the stack."""
+        return PLACES[self.name]
 
     @property
-    def slots(self) -> int:
-        """How many packets it holds at most."""
-        return self._slots
+    def timer_ps(self) -> int | None:
+        """How long the card itself holds a packet at most [ps]; None if only the interrupt or the poll ends it."""
+        return TIMERS_PS.get(self.name) or None
 
     @property
     def held_packets(self) -> int:
@@ -248,7 +293,11 @@ class Engine:
     def _flush(self, payloads: Payloads, now_ps: int | None, why: Why, *, only_older: bool) -> Outcome:
         time_ps = self._book.item(LAST_TIME_PS) if now_ps is None else now_ps
         self._make_room(0, 0)
-        flow_table.flush(self._setup, self._book, time_ps, int(why), only_older, *self._held, *self._out, *payloads)
+        setup, book, held, out = self._setup, self._book, self._held, self._out
+        if self._seldom:
+            flow_table.flush_seldom(setup, book, time_ps, int(why), only_older, held, out, payloads)
+        else:
+            flow_table.flush(setup, book, time_ps, int(why), only_older, *held, *out, *payloads)
         return self._outcome(np.empty((2, 0), np.int64))
 
     def _outcome(self, verdict: Ints) -> Outcome:

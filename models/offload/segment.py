@@ -59,8 +59,6 @@ from models.train import (
 from models.wire import checksum, innermost, ipv4, ipv6, tcp, udp
 from models.wire.octets import be32, octet, put16
 
-JUMBO_BYTES, JUMBO_OPTION = 8, 0x00C204  # a hop-by-hop header of one jumbo payload option, RFC 2675 section 2
-
 
 def cut(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     """The train with every packet longer than its segment size cut; a checksum left partial is completed."""
@@ -71,9 +69,9 @@ def cut(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     if rows < 0:  # nothing to do
         return packets
     out_meta = np.empty((rows, len(COLUMNS)), np.int64)
-    out_head = np.empty((rows, head.shape[1]), np.uint8)
+    out_head = np.zeros((rows, head.shape[1]), np.uint8)
     out_pieces = np.empty((pieces, len(PIECE_COLUMNS)), np.int64)
-    _, used = fill(meta, head, packets.pieces, payloads, out_meta, out_head, out_pieces, 0)
+    used = fill(meta, head, packets.pieces, payloads, out_meta, out_head, out_pieces)
     return FrameTrain(out_meta, out_head, out_pieces[:used])
 
 
@@ -108,18 +106,16 @@ def count(meta, pieces):
 
 
 @njit
-def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces, used):
-    """Write the frames, and their pieces behind the first `used`; (frames, pieces) that there are.
-
-    Rows of `out_head` may be wider than those of `head`."""
-    at = 0
+def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces):
+    """Write the frames; returns how many pieces were written."""
+    at, used = 0, 0
     for i in range(len(meta)):
         cells, row = meta[i], head[i]
         if not is_cut(cells):
             used = copy_packet(cells, row, pieces, payloads, out_meta[at], out_head[at], out_pieces, used)
             at += 1
             continue
-        size = cells[GSO_BYTES]
+        size, gap = cells[GSO_BYTES], jumbo_bytes(row, cells)
         piece, inside = cells[FIRST_PIECE], 0  # where in the pieces the next segment starts
         for j in range(segments_of(cells)):
             start = j * size
@@ -130,7 +126,6 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces, used):
             frame[PAYLOAD_BYTES] = n_bytes
             frame[MISSING_BYTES] = max(0, min(n_bytes, cells[MISSING_BYTES] - (cells[PAYLOAD_BYTES] - start - n_bytes)))
             frame[GSO_BYTES] = frame[GSO_TYPE] = 0
-            gap = jumbo_bytes(row, cells)
             frame[HEAD_BYTES] -= gap
             frame[L4] -= gap
             frame[GSO_SEGMENTS] = frame[FRAME_COUNT] = frame[PIECE_COUNT] = 1
@@ -141,12 +136,10 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces, used):
                 frame[FRAME_ID] = cells[FRAME_ID] + min(j, cells[FRAME_COUNT] - 1)
             else:
                 piece, inside, used = take_pieces(pieces, piece, inside, size, frame, out_pieces, used)
-            write_header(octets, row, cells, j, start, n_bytes)
-            for c in range(frame[HEAD_BYTES], len(octets)):
-                octets[c] = 0
+            write_header(octets, row, cells, gap, j, start, n_bytes)
             write_checksums(octets, frame, payloads, out_pieces, True)
             at += 1
-    return at, used
+    return used
 
 
 @njit
@@ -181,8 +174,6 @@ def copy_packet(cells, row, pieces, payloads, frame, octets, out_pieces, used):
         frame[c] = cells[c]
     for c in range(len(row)):
         octets[c] = row[c]
-    for c in range(len(row), len(octets)):
-        octets[c] = 0
     if cells[PIECE_COUNT] > 1:
         frame[FIRST_PIECE] = used
         for k in range(cells[PIECE_COUNT]):
@@ -197,23 +188,25 @@ def copy_packet(cells, row, pieces, payloads, frame, octets, out_pieces, used):
 
 @njit
 def jumbo_bytes(row, cells):
-    """Length of the hop-by-hop header that GRO has put in front of TCP to say the length: JUMBO_BYTES, or 0 if none.
+    """Length of the hop-by-hop header that GRO has put in front of TCP to say how long the packet is; 0 if none.
 
     ipv6_has_hopopt_jumbo(), Linux 6.0 to 6.19: IPv6 outside tunnels, above 65,535 bytes, that one option."""
     at = cells[L3] + ipv6.HEADER_BYTES
     if cells[HEAD_BYTES] - at + cells[PAYLOAD_BYTES] <= 0xFFFF or octet(row, cells[L3]) >> 4 != 6:
         return 0
-    if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] != at + JUMBO_BYTES:
+    if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] != at + ipv6.JUMBO_BYTES:
         return 0
-    if ipv6.next_header(row, cells[L3]) != ipv6.HOP_BY_HOP or be32(row, at) != tcp.PROTOCOL << 24 | JUMBO_OPTION:
+    if ipv6.next_header(row, cells[L3]) != ipv6.HOP_BY_HOP or be32(row, at) != tcp.PROTOCOL << 24 | ipv6.JUMBO_OPTION:
         return 0
-    return JUMBO_BYTES
+    return ipv6.JUMBO_BYTES
 
 
 @njit
-def write_header(octets, row, cells, j, start, n_bytes):
-    """The header of segment `j`, which carries `n_bytes` from byte `start` of the payload; checksums are stale."""
-    gap, kind = jumbo_bytes(row, cells), cells[GSO_TYPE]
+def write_header(octets, row, cells, gap, j, start, n_bytes):
+    """The header of segment `j`, which carries `n_bytes` from byte `start` of the payload; checksums are stale.
+
+    `gap` is the packet's `jumbo_bytes`."""
+    kind = cells[GSO_TYPE]
     head_bytes = cells[HEAD_BYTES] - gap
     front = cells[L3] + ipv6.HEADER_BYTES if gap else head_bytes
     for c in range(front):
@@ -262,7 +255,8 @@ def write_checksums(octets, frame, payloads, pieces, network_too):
     """From the inside outwards. A UDP tunnel without a checksum stays so, and GRE keeps the one it has.
 
     The kernel's GRO says SKB_GSO_GRE of a GRE tunnel, never SKB_GSO_GRE_CSUM (gre_gro_complete()), so nothing asks for
-    a new checksum when such a packet is cut, and all segments carry the first one's."""
+    a new checksum when such a packet is cut, and all segments carry the first one's: wrong for a last one of another
+    length only, because what is in the tunnel has checksums of its own and sums to its length."""
     if network_too:
         if octet(octets, frame[L3]) >> 4 == 4:
             put16(octets, frame[L3] + ipv4.CHECKSUM, checksum.ipv4_header(octets, frame[L3]))
