@@ -99,7 +99,7 @@ def compare(came, member, cut, cells, gap, lost):
 
 @njit
 def is_canonical(came, member):
-    """Whether the checksums are what a sum gives: 0xFFFF never comes out of one, but of UDP's, nor a wrong one of IP."""
+    """Whether the checksums are what a sum gives: never a wrong one of IP, and 0xFFFF only of UDP."""
     for l3 in (member[L3], member[INNER_L3]):
         if l3 >= 0 and octet(came, l3) >> 4 == 4:
             if be16(came, l3 + ipv4.CHECKSUM) == 0xFFFF or not checksum.ipv4_header_is_right(came, l3):

@@ -83,8 +83,8 @@ def mistakes(text, overrides=()):
             "rx-usecs: 20us",
             "lro-engine: inet-lro",
             "x.yaml:14:48: nodes.receiver.nics.eth0.lro-engine: found 'inet-lro', "
-            "wanted lro-driver, lro-s2io, lro-bnx2x, lro-82599, lro-windows, gro-hw-mlx5, lro-vmxnet3, merge-everything "
-            "or freebsd-lro",
+            "wanted lro-driver, lro-s2io, lro-bnx2x, lro-82599, lro-windows, gro-hw-mlx5, lro-vmxnet3, "
+            "merge-everything or freebsd-lro",
         ),
         (
             "10.0.0.2/24",
