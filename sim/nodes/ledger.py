@@ -16,8 +16,9 @@ class Ledger:
     """Counts of one node. Every count only grows; a measurement is the difference of two snapshots.
 
     Names: `drop/<reason>`, `fate/<fate>`, `reason/<why>`, `close/<why>`, and plain ones.
-    An engine's frames are booked when the engine holds nothing, so that in every snapshot reasons sum to the frames
-    that did not join, and closes to the packets started. `merge_sizes`: data packets handed up, by their frames."""
+    An engine's frames count from the end of a poll, or a card's timer, at which it holds nothing, so that in every
+    snapshot reasons sum to the frames that did not join, and closes to the packets started. `merge_sizes`: data packets
+    handed up, by their frames."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -38,7 +39,10 @@ class Ledger:
             self._open[engine] = np.zeros((3, WIDTH), np.int64)
         books = self._open[engine]
         book(books, outcome.fate, outcome.reason, outcome.close)
-        if not engine.held_packets:
+
+    def balance(self, engine: Engine) -> None:
+        """To be called at moments that do not depend on how trains are cut: what is complete counts from now on."""
+        if not engine.held_packets and (books := self._open.get(engine)) is not None:
             self._booked += books
             books[:] = 0
 

@@ -89,6 +89,8 @@ class Napi:
         began_ps = self._clock.now_ps
         self._stack_cost = 0
         cost += self._flush(began_ps)
+        if self._engine is not None:
+            self._ledger.balance(self._engine)
         yield from core.spend_until(began_ps + core.ps(cost))
         if self._trace is not None:
             self._trace["end_ps"] = self._clock.now_ps

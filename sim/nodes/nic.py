@@ -146,6 +146,7 @@ class Nic:
             outcome = self._lro.flush(SYNTHETIC, why=Why.TIMER)
             self._ledger.outcome(self._lro, outcome)
             self._append(outcome.packets)
+        self._ledger.balance(self._lro)
 
     def _arrive(self, train: FrameTrain) -> None:
         self._ledger.add("wire-frames", int(np.count_nonzero(train.payload_bytes)))

@@ -232,6 +232,20 @@ def test_trains_are_exact_long(monkeypatch):
     compare(400, 2, monkeypatch)
 
 
+def test_books_do_not_depend_on_the_cut_when_measuring_ends_within_a_poll(monkeypatch):
+    """A slow core polls most of the time, so that many of these ends fall into a poll, its engine empty or not."""
+    nodes = {
+        "a": {"profile": "free", "nics": {"eth0": {}}},
+        "b": {"profile": "2008-xeon-10g", "nics": {"eth0": {"gro": "on", "rx-usecs": "20us"}}},
+    }
+    links = [{"ends": ["a.eth0", "b.eth0"], "rate": "10Gbps", "delay": "20us"}]
+    for end_us in range(900, 1300, 20):
+        data = {"name": "ends", "duration": f"{end_us}us", "observe": "b", "nodes": nodes, "links": links,
+                "flows": [{"name": "f", "from": "a", "to": "b"}]}  # fmt: skip
+        results = [fingerprint(run(data, frames, monkeypatch)[1]) for frames in (None, *FINE)]
+        assert results[0] == results[1] == results[2], end_us
+
+
 SAME_EVERYWHERE = """
 import json, sys
 from sim.execute import execute
