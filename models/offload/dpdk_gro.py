@@ -16,13 +16,12 @@ compared either, and a merged packet does not say that it is one.
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.offload.held import IP_BYTES, MAX_BYTES, MAX_SEGMENTS, NEXT_SEQ, NOTED, SEGMENTS
 from models.offload.kernel import njit
 from models.offload.why import Why
 from models.train import GSO_BYTES, HEAD_BYTES, L3, L4, PAYLOAD_BYTES, PROTOCOL, TAIL_BYTES
 from models.wire import ethernet, ipv4, ipv6, tcp
+from models.wire.ipv4 import is_ipv4
 from models.wire.octets import same
 
 BURST = 128  # RTE_GRO_MAX_BURST_ITEM_NUM, rte_gro.h
@@ -31,11 +30,6 @@ MAX_BUFFERS = 20  # merge_two_tcp_packets(): of the packet in front, so a frame 
 JOINABLE = tcp.ACK_FLAG | tcp.PSH | tcp.FIN  # VALID_GRO_TCP_FLAGS
 BUT_TRAFFIC_CLASS = 0xF00FFFFF  # of the first word of an IPv6 header
 NO_IDENT = 0
-
-
-@njit(inline="always")
-def is_ipv4(row, l3):
-    return np.int64(row[l3]) >> 4 == 4
 
 
 @njit

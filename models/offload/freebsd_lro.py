@@ -14,8 +14,6 @@ a packet is begun with is not asked for its flags or options (SYN apart), as rea
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.offload.held import (
     COUNTED,
     DATA_SUM,
@@ -46,6 +44,7 @@ from models.train import (
     VLAN_STRIPPED,
 )
 from models.wire import checksum, ethernet, ipv4, ipv6, tcp
+from models.wire.ipv4 import is_ipv4
 from models.wire.octets import put16, put32, same
 
 ENTRIES = 8  # TCP_LRO_ENTRIES, tcp_lro.h
@@ -53,11 +52,6 @@ LENGTH_LIMIT = 65535 - 255  # TCP_LRO_LENGTH_MAX, tcp_lro.h; payload stays below
 ACK_COUNT_LIMIT = 65535  # TCP_LRO_ACKCNT_MAX, tcp_lro.h; segments stay below it
 JOINABLE = tcp.ACK_FLAG | tcp.PSH
 TSVAL_AT, TSECR_AT = tcp.MINIMUM_BYTES + 4, tcp.MINIMUM_BYTES + 8
-
-
-@njit(inline="always")
-def is_ipv4(row, l3):
-    return np.int64(row[l3]) >> 4 == 4
 
 
 @njit

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from models.offload import gro_network, gro_tunnel, gro_udp
 from models.offload.editions import BIG_IPV4, CWR_COMPARED, MERGED_STAND_STILL, TCP_FRAGLIST
-from models.offload.gro_network import FIXED_FIRST, FIXED_SECOND, ONLY, is_ipv4
+from models.offload.gro_network import FIXED_FIRST, FIXED_SECOND, ONLY
 from models.offload.held import (
     CHAINED,
     EDITION,
@@ -58,6 +58,7 @@ from models.train import (
     VLAN_STRIPPED,
 )
 from models.wire import checksum, gre, innermost, ipv4, ipv6, tcp, udp
+from models.wire.ipv4 import is_ipv4
 from models.wire.octets import be32, put32, same
 
 BUCKETS = 8  # GRO_HASH_BUCKETS, include/linux/netdevice.h
@@ -252,6 +253,7 @@ def declines(row, cells):
 
 @njit
 def closing_flags(flags):
+    """Why a segment with these flags is the last of its run; Why.NONE if it need not be."""
     if flags & (tcp.URG | tcp.RST | tcp.SYN):
         return Why.FLAGS
     if flags & tcp.FIN:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.offload import gro
-from models.offload.gro_network import WHOLE_FIRST_BYTE, exthdrs_overlooks, is_ipv4
+from models.offload.gro_network import WHOLE_FIRST_BYTE, exthdrs_overlooks
 from models.offload.held import IP_BYTES, MAX_SEGMENTS, MSS, NEXT_SEQ, SEGMENTS
 from models.offload.kernel import njit
 from models.offload.why import Why
@@ -35,6 +35,7 @@ from models.train import (
     VLAN_STRIPPED,
 )
 from models.wire import checksum, ethernet, ipv4, ipv6, tcp
+from models.wire.ipv4 import is_ipv4
 from models.wire.octets import be32, same
 
 HELD = 8  # MAX_GRO_SKBS

@@ -17,6 +17,7 @@ from models.offload.kernel import njit
 from models.offload.why import Why
 from models.train import HEAD_BYTES, PAYLOAD_BYTES, TAIL_BYTES
 from models.wire import checksum, ipv4, ipv6
+from models.wire.ipv4 import is_ipv4
 from models.wire.octets import put16, same
 
 WHOLE_FIRST_BYTE = 0x45  # version 4, header of five words
@@ -24,11 +25,6 @@ FLOW_LABEL_AND_VERSION = 0xF00FFFFF
 ECN_BITS = 3  # of ToS and traffic class, RFC 3168 section 5
 ONLY, OUTER, INNER = (np.int64(layer) for layer in range(3))  # which network header of the frame it is
 FIXED_FIRST, FIXED_SECOND = 1, 2  # bits of FIXED_ID: the outer or only header's IDs stand still; the inner one's do
-
-
-@njit
-def is_ipv4(row, l3):
-    return np.int64(row[l3]) >> 4 == 4
 
 
 @njit

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.offload.gro import closing_flags
 from models.offload.held import IP_BYTES, MAX_BYTES, MSS, NEXT_SEQ, SEGMENTS
 from models.offload.kernel import njit
 from models.offload.why import Why
@@ -29,6 +30,7 @@ from models.train import (
     TAIL_BYTES,
 )
 from models.wire import checksum, ipv4, ipv6, tcp
+from models.wire.ipv4 import is_ipv4
 from models.wire.octets import same
 
 BUCKETS = 8  # groNBuckets
@@ -36,11 +38,6 @@ HELD_PER_BUCKET = 8  # groBucketSize
 MAX_PACKET_BYTES = 1 << 16  # groMaxPacketSize; a packet stays below it
 CLOSING = tcp.URG | tcp.PSH | tcp.RST | tcp.SYN | tcp.FIN
 FLOW_LABEL = 0xFFFFF
-
-
-@njit(inline="always")
-def is_ipv4(row, l3):
-    return np.int64(row[l3]) >> 4 == 4
 
 
 @njit
@@ -154,15 +151,6 @@ def declines(row, cells):
     if cells[PAYLOAD_BYTES] == 0:
         return Why.NO_PAYLOAD
     return closing_flags(tcp.flags(row, cells[L4]))
-
-
-@njit(inline="always")
-def closing_flags(flags):
-    if flags & (tcp.URG | tcp.RST | tcp.SYN):
-        return Why.FLAGS
-    if flags & tcp.FIN:
-        return Why.FIN
-    return Why.PUSH if flags & tcp.PSH else Why.NONE
 
 
 @njit

@@ -101,7 +101,7 @@ def compare(came, member, cut, cells, gap, lost):
 def is_canonical(came, member):
     """Whether the checksums are what a sum gives: never a wrong one of IP, and 0xFFFF only of UDP."""
     for l3 in (member[L3], member[INNER_L3]):
-        if l3 >= 0 and octet(came, l3) >> 4 == 4:
+        if l3 >= 0 and ipv4.is_ipv4(came, l3):
             if be16(came, l3 + ipv4.CHECKSUM) == 0xFFFF or not checksum.ipv4_header_is_right(came, l3):
                 return False
     if member[CSUM_STATE] == CSUM_PARTIAL or innermost.protocol(member) != tcp.PROTOCOL:
@@ -127,7 +127,7 @@ def same_tunnel(came, start, stop, cut, cut_start, cut_stop, protocol):
 @njit
 def network(came, l3, l4, cut, at, al, lost):
     """IP header fields at `l3` against those at `at`."""
-    if octet(came, l3) >> 4 == 4:
+    if ipv4.is_ipv4(came, l3):
         was, now = ipv4.tos(came, l3), ipv4.tos(cut, at)
         lost[TTL] += ipv4.ttl(came, l3) != ipv4.ttl(cut, at)
         lost[IP_ID] += be32(came, l3 + ipv4.ID) != be32(cut, at + ipv4.ID)

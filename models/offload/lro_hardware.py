@@ -50,6 +50,7 @@ from models.train import (
     VLAN_STRIPPED,
 )
 from models.wire import checksum, ethernet, ipv4, ipv6, tcp
+from models.wire.ipv4 import is_ipv4
 from models.wire.octets import be32, put16, put32, same
 
 NO_TIMESTAMPS, MISFIT = 0, -1  # instead of a place
@@ -57,11 +58,6 @@ TIMESTAMPS_BYTES = 10  # kind, length, TSval, TSecr
 BEHIND_NOPS = tcp.MINIMUM_BYTES + 2  # where the option is in the usual 12 bytes, from the start of the header
 ECN_MASK = 3
 CONGESTION_EXPERIENCED = 3
-
-
-@njit(inline="always")
-def is_ipv4(row, l3):
-    return np.int64(row[l3]) >> 4 == 4
 
 
 @njit

@@ -230,7 +230,7 @@ def write_header(octets, row, cells, gap, j, start, n_bytes):
 @njit(inline="always")
 def write_network(octets, l3, stop, j, fixed):
     """Length and ID of the network header at `l3` of segment `j`, whose last byte is before `stop`."""
-    if octet(octets, l3) >> 4 == 4:
+    if ipv4.is_ipv4(octets, l3):
         ipv4.set_total_length(octets, l3, stop - l3)
         if not fixed:
             ipv4.set_ident(octets, l3, ipv4.ident(octets, l3) + j)
@@ -258,9 +258,9 @@ def write_checksums(octets, frame, payloads, pieces, network_too):
     a new checksum when such a packet is cut, and all segments carry the first one's: wrong for a last one of another
     length only, because what is in the tunnel has checksums of its own and sums to its length."""
     if network_too:
-        if octet(octets, frame[L3]) >> 4 == 4:
+        if ipv4.is_ipv4(octets, frame[L3]):
             put16(octets, frame[L3] + ipv4.CHECKSUM, checksum.ipv4_header(octets, frame[L3]))
-        if frame[INNER_L3] >= 0 and octet(octets, frame[INNER_L3]) >> 4 == 4:
+        if frame[INNER_L3] >= 0 and ipv4.is_ipv4(octets, frame[INNER_L3]):
             put16(octets, frame[INNER_L3] + ipv4.CHECKSUM, checksum.ipv4_header(octets, frame[INNER_L3]))
     put16(octets, checksum.field(frame), checksum.transport(payloads, pieces, octets, frame))
     if innermost.has_outer_udp(frame) and udp.checksum(octets, frame[L4]) != 0:

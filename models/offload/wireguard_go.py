@@ -14,8 +14,6 @@ Every checksum is verified in software, whatever a card has said; a frame cut sh
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.offload.held import (
     IP_BYTES,
     MARKS,
@@ -49,16 +47,12 @@ from models.train import (
     TAIL_BYTES,
 )
 from models.wire import checksum, ipv4, ipv6, tcp, udp
+from models.wire.ipv4 import is_ipv4
 from models.wire.octets import be16, put16, same
 
 BATCH = 128  # conn.IdealBatchSize on Linux, conn/bind_std.go
 MAX_PACKET_BYTES = 65535 - 2 * 16  # device.MaxMessageSize less, twice, MessageTransportOffsetContent: capacity checks
 FRAGMENT_BITS = ipv4.MF | ipv4.OFFSET_MASK
-
-
-@njit(inline="always")
-def is_ipv4(row, l3):
-    return np.int64(row[l3]) >> 4 == 4
 
 
 @njit

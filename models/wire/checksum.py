@@ -77,7 +77,7 @@ def ipv4_header_is_right(row, l3):
 @njit(_nrt=False)
 def pseudo(row, l3, protocol, l4_bytes):
     """Sum over the pseudo-header of a transport header and payload of `l4_bytes`; not folded."""
-    if np.int64(row[l3]) >> 4 == 4:
+    if ipv4.is_ipv4(row, l3):
         addresses = words(row, l3 + ipv4.SOURCE, l3 + ipv4.MINIMUM_BYTES)
     else:
         addresses = words(row, l3 + ipv6.SOURCE, l3 + ipv6.HEADER_BYTES)

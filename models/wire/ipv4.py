@@ -18,6 +18,12 @@ ENCAPSULATED = 4  # protocol number of IPv4 in IP, RFC 2003
 
 
 @njit
+def is_ipv4(row, l3):
+    """Whether the network header at `l3` says version 4."""
+    return octet(row, l3) >> 4 == 4
+
+
+@njit
 def header_bytes(row, l3):
     return (octet(row, l3) & 0x0F) * 4
 
