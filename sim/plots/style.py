@@ -77,4 +77,4 @@ FORMATS: dict[str, dict[str, Any]] = {  # ending: what would make two figures of
 
 def save_as(figure: Figure, file: BinaryIO, ending: str) -> None:
     """Writes the figure in the format of `ending`, one of FORMATS. Raises OSError."""
-    figure.savefig(file, format=ending[1:], dpi=DPI, metadata=FORMATS[ending])
+    figure.savefig(file, format=ending[1:], dpi=DPI, metadata=FORMATS[ending], bbox_inches="tight")
