@@ -60,19 +60,19 @@ def for_capture(captured: NDArray[np.uint8]) -> Payloads:
 def octets_sum(octets, start, stop):
     """Sum of the big-endian 16-bit words in bytes [start, stop), an odd last byte padded with zero.
 
-    Partly folded: congruent to the sum modulo 0xFFFF, and 0 only if that is. For long stretches: it reads two bytes at
-    once in the byte order of the machine, which is little endian wherever numba runs (RFC 1071 section 2 (B))."""
+    Folded: congruent to the sum modulo 0xFFFF, and 0 only if that is. For long stretches: it reads eight bytes at once
+    in the byte order of the machine, which is little endian wherever numba runs (RFC 1071 section 2 (B))."""
     if start >= stop:
         return np.int64(0)
-    even = start + (start & 1)
-    half = octets[even : stop - (stop - even & 1)].view(np.uint16)
+    behind = start + (stop - start) // 8 * 8
+    eights = octets[start:behind].view(np.int64)
     total = np.int64(0)
-    for k in range(len(half)):
-        total += np.int64(half[k])
-    if stop - even & 1:
+    for k in range(len(eights)):  # not by halves: a 16-bit word widened to 64 bits leaves three quarters of it empty
+        total += (eights[k] & 0xFFFFFFFF) + ((eights[k] >> 32) & 0xFFFFFFFF)
+    for at in range(behind, stop - 1, 2):
+        total += np.int64(octets[at]) | np.int64(octets[at + 1]) << 8
+    if stop - start & 1:
         total += np.int64(octets[stop - 1])
-    if start & 1:  # the words straddle those that were read: what was summed is swapped as it stands
-        return total + (np.int64(octets[start]) << 8)
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return (total & 0xFF) << 8 | total >> 8
@@ -110,7 +110,7 @@ def payload_word(payloads, source, start, n_bytes, at):
     return high << 16 | low
 
 
-@njit
+@njit(_nrt=False)
 def copy_octets(octets, start, n_bytes, out, at):
     """Copy a stretch of `octets` uint8[...], another array than `out`, into `out` from byte `at` on."""
     source, target = octets[start : start + n_bytes], out[at : at + n_bytes]
@@ -118,7 +118,7 @@ def copy_octets(octets, start, n_bytes, out, at):
         target[k] = source[k]
 
 
-@njit
+@njit(_nrt=False)
 def copy_payload(payloads, source, start, n_bytes, out, at):
     """Write a stretch into `out` uint8[...] from byte `at`; bytes a capture does not hold become zero."""
     if source == CAPTURED:
