@@ -29,6 +29,7 @@ from models.train import (
     SOURCE,
     START,
     TAIL_BYTES,
+    TIME_PS,
     FrameTrain,
 )
 from models.wire.dissect import dissect_link
@@ -90,9 +91,7 @@ class Capture:
             self.payloads = for_capture(data)
             train = _frames(data, records)
             stamps_ps = self.file.stamps_ps(records)
-            train.time_ps[:] = np.maximum(np.maximum.accumulate(stamps_ps), latest_ps)
-            latest_ps = int(train.time_ps[-1])
-            train.meta[:, FRAME_ID] = np.arange(seen, seen + len(train))
+            latest_ps = _number(train.meta, stamps_ps, seen, latest_ps)
             seen += len(train)
             yield Chunk(train, stamps_ps)
 
@@ -105,7 +104,7 @@ def _frames(data: Bytes, records: Ints) -> FrameTrain:
     return FrameTrain(meta, head)
 
 
-@njit
+@njit(nogil=True)
 def _describe(data: Bytes, records: Ints, meta: Ints) -> int:
     """Fill `meta` row by row; returns the length of the longest header."""
     widest = 0
@@ -123,9 +122,19 @@ def _describe(data: Bytes, records: Ints, meta: Ints) -> int:
     return widest
 
 
-@njit
+@njit(nogil=True, _nrt=False)
 def _copy_heads(data: Bytes, records: Ints, meta: Ints, head: Bytes) -> None:
     for i in range(len(records)):
         start = records[i, capture_records.START]
         for k in range(meta[i, HEAD_BYTES]):
             head[i, k] = data[start + k]
+
+
+@njit(nogil=True)
+def _number(meta: Ints, stamps_ps: Ints, first: int, latest_ps: int) -> int:
+    """Give the frames their numbers, from `first` on, and times that do not go back; returns the last time."""
+    for i in range(len(meta)):
+        latest_ps = max(latest_ps, stamps_ps[i])
+        meta[i, TIME_PS] = latest_ps
+        meta[i, FRAME_ID] = first + i
+    return latest_ps

@@ -101,7 +101,7 @@ def _u32(data: Bytes, at: int, big: bool) -> Any:
     return be32(data, at) if big else _u16(data, at + 2, big) << 16 | _u16(data, at, big)
 
 
-@njit
+@njit(nogil=True)
 def pcap_records(
     data: Bytes, at: int, big: bool, unit_ps: int, link_type: int, records: Ints
 ) -> tuple[int, int, int, int]:
@@ -144,7 +144,7 @@ def split_ticks(ticks: int, binary: bool, digits: int) -> tuple[int, int]:
     return seconds, rest // (rate // PS_PER_S)
 
 
-@njit
+@njit(nogil=True)
 def pcapng_records(
     data: Bytes, at: int, big: bool, interfaces: Ints, last: Ints, records: Ints
 ) -> tuple[int, int, int, int]:
@@ -204,6 +204,24 @@ def pcapng_records(
             count += 1
         at += length
     return count, FULL, at, 0
+
+
+@njit(nogil=True)
+def _stamps(records: Ints, base_seconds: int, stamps_ps: Ints) -> None:
+    for i in range(len(records)):
+        seconds = records[i, SECONDS]
+        after = 0 if seconds == UNTIMED else seconds - base_seconds
+        after = min(max(after, -FURTHEST_SECONDS), FURTHEST_SECONDS)
+        stamps_ps[i] = after * PS_PER_S + records[i, FRACTION_PS]
+
+
+@njit(nogil=True)
+def _first_of_another_link(records: Ints, link_type: int) -> int:
+    """The first row that is not of `link_type`; how many rows there are if all are."""
+    for i in range(len(records)):
+        if records[i, LINK_TYPE] != link_type:
+            return i
+    return len(records)
 
 
 class CaptureFile:
@@ -277,19 +295,20 @@ class CaptureFile:
         seconds = records[:, SECONDS]
         if self.base_seconds is None and (seconds != UNTIMED).any():
             self.base_seconds = int(seconds[seconds != UNTIMED][0])
-        after = np.where(seconds == UNTIMED, 0, seconds - (self.base_seconds or 0))
-        return np.clip(after, -FURTHEST_SECONDS, FURTHEST_SECONDS) * PS_PER_S + records[:, FRACTION_PS]
+        stamps_ps = np.empty(len(records), np.int64)
+        _stamps(records, self.base_seconds or 0, stamps_ps)
+        return stamps_ps
 
     def _check_links(self, records: Ints) -> None:
-        types = records[:, LINK_TYPE]
         if not self.frames:
-            self.link_type = int(types[0])
+            self.link_type = int(records[0, LINK_TYPE])
         wanted = link_name(self.link_type) + ", as the frames before"
+        other = _first_of_another_link(records, self.link_type)
         if self.link_type not in link.KNOWN:
             wanted = ", ".join(dict.fromkeys(LINK_NAMES[known] for known in link.KNOWN))
-        others = types != self.link_type if self.link_type in link.KNOWN else np.ones(len(types), np.bool_)
-        if others.any():
-            row = records[int(np.argmax(others))]
+            other = 0
+        if other < len(records):
+            row = records[other]
             raise self._error(int(row[START]), f"a frame of {link_name(int(row[LINK_TYPE]))}", wanted)
 
     def _pcap(self, order: Order, unit_ps: int) -> Iterator[Ints]:

@@ -64,7 +64,7 @@ def _put_little32(out: Bytes, at: int, value: int) -> None:
         out[at + k] = (value >> (8 * k)) & 0xFF
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _encode(
     meta: Ints, head: Bytes, pieces: Ints, payloads: Payloads, base_seconds: int, row: int, out: Bytes, wrong: Ints
 ) -> tuple[int, int]:
@@ -116,7 +116,7 @@ def _encode(
     return len(meta), at
 
 
-@njit
+@njit(_nrt=False)
 def _checksums(row: Bytes, cells: Ints, packet: Bytes, wrong: Ints) -> None:
     """Complete the checksums of `packet`, one frame as written up to its padding, if partial; count wrong ones."""
     for l3 in (cells[L3], cells[INNER_L3]):
@@ -141,14 +141,14 @@ def _checksums(row: Bytes, cells: Ints, packet: Bytes, wrong: Ints) -> None:
         wrong[WRONG_TRANSPORT] += not _segment_is_right(packet, l3, l4, udp.PROTOCOL)
 
 
-@njit
+@njit(_nrt=False)
 def _segment_sum(packet: Bytes, l3: int, l4: int, protocol: int) -> int:
     """Sum over pseudo-header and `packet` from `l4` to its end; not folded."""
     total: int = checksum.pseudo(packet, l3, protocol, len(packet) - l4) + octets_sum(packet, l4, len(packet))
     return total
 
 
-@njit
+@njit(_nrt=False)
 def _segment_is_right(packet: Bytes, l3: int, l4: int, protocol: int) -> bool:
     if protocol == udp.PROTOCOL and udp.checksum(packet, l4) == 0:
         return True

@@ -147,7 +147,7 @@ def _has_destination(head: Bytes, meta: Ints, version: int, wanted: Bytes) -> ND
     return found
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def _verify(captured: Bytes, head: Bytes, meta: Ints) -> int:
     """Set the state of the TCP and UDP checksums that can be summed up; returns how many are only begun.
 
@@ -172,7 +172,7 @@ def _verify(captured: Bytes, head: Bytes, meta: Ints) -> int:
     return begun
 
 
-@njit
+@njit(nogil=True, _nrt=False)
 def _see_directions(head: Bytes, meta: Ints, pairs: Ints) -> None:
     """Note in `pairs` int64[PAIRS, 2] (addresses mixed into one number, directions seen as bits) who sent TCP data."""
     for i in range(len(meta)):

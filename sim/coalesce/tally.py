@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from models.compiled import njit
+from models.offload import books
 from models.offload.engine import ENGINES, LOST, Outcome
 from models.offload.engine import make as make_engine
 from models.offload.why import Fate, Why
@@ -67,36 +69,53 @@ def make(name: str) -> Engine:
 
 @dataclass(slots=True)
 class Tally:
-    """The books of one engine. Invariant: frames in = frames out + frames held; fates sum to frames in."""
+    """The books of one engine. Invariant: frames in = frames out + frames held; fates sum to frames in.
+
+    `sizes`: packets by how many frames they hold."""
 
     engine: Engine
-    frames_in: int = 0
-    packets_out: int = 0
-    merged_frames: int = 0  # those in packets of two or more
-    merged_packets: int = 0
-    largest_segments: int = 0
-    sizes: Ints = field(default_factory=lambda: np.zeros(2, np.int64))  # packets by how many frames they hold
-    fates: Ints = field(default_factory=lambda: np.zeros(len(Fate), np.int64))
-    reasons: Ints = field(default_factory=lambda: np.zeros(len(Why), np.int64))
-    closes: Ints = field(default_factory=lambda: np.zeros(len(Why), np.int64))
+    sizes: Ints = field(default_factory=lambda: np.zeros(2, np.int64))
+    _books: Ints = field(default_factory=lambda: np.zeros((3, books.WIDTH), np.int64))
 
     def add(self, outcome: Outcome) -> None:
-        segments = outcome.packets.meta[:, FRAME_COUNT]
-        merged = segments[segments > 1]
-        self.frames_in += len(outcome.fate)
-        self.packets_out += len(segments)
-        self.merged_frames += int(merged.sum())
-        self.merged_packets += len(merged)
-        self.largest_segments = max(self.largest_segments, int(segments.max(initial=0)))
-        self.fates += np.bincount(outcome.fate, minlength=len(Fate))
-        self.reasons += np.bincount(outcome.reason[outcome.fate != Fate.JOINED], minlength=len(Why))
-        self.closes += np.bincount(outcome.close[outcome.close != Why.NONE], minlength=len(Why))
-        sizes = np.bincount(segments)
-        if len(sizes) > len(self.sizes):
-            sizes[: len(self.sizes)] += self.sizes
-            self.sizes = sizes
-        else:
-            self.sizes[: len(sizes)] += sizes
+        books.book(self._books, outcome.fate, outcome.reason, outcome.close)
+        meta = outcome.packets.meta
+        while (largest := _count_sizes(meta, self.sizes)) >= len(self.sizes):
+            self.sizes = np.concatenate([self.sizes, np.zeros(largest, np.int64)])
+
+    @property
+    def fates(self) -> Ints:
+        return self._books[books.FATES, : len(Fate)]
+
+    @property
+    def reasons(self) -> Ints:
+        return self._books[books.REASONS]
+
+    @property
+    def closes(self) -> Ints:
+        return self._books[books.CLOSES]
+
+    @property
+    def frames_in(self) -> int:
+        return int(self.fates.sum())
+
+    @property
+    def packets_out(self) -> int:
+        return int(self.sizes.sum())
+
+    @property
+    def merged_packets(self) -> int:
+        """Those of two frames or more."""
+        return int(self.sizes[2:].sum())
+
+    @property
+    def merged_frames(self) -> int:
+        """Frames in merged packets."""
+        return int(np.arange(2, len(self.sizes)) @ self.sizes[2:])
+
+    @property
+    def largest_segments(self) -> int:
+        return int(np.flatnonzero(self.sizes).max(initial=0))
 
     @property
     def lossless(self) -> bool:
@@ -122,6 +141,19 @@ class Tally:
             "lost": {name: int(count) for name, count in zip(LOST, self.engine.lost)},
             "lossless": self.lossless,
         }
+
+
+@njit
+def _count_sizes(meta: Ints, sizes: Ints) -> int:
+    """Add to `sizes` how many of the packets hold how many frames, and return the largest number of those;
+    nothing is added if `sizes` has no place for it."""
+    largest = 0
+    for i in range(len(meta)):
+        largest = max(largest, meta[i, FRAME_COUNT])
+    if largest < len(sizes):
+        for i in range(len(meta)):
+            sizes[meta[i, FRAME_COUNT]] += 1
+    return largest
 
 
 def _labelled(counts: Ints) -> dict[str, int]:
