@@ -13,8 +13,6 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-import numpy as np
-
 from models.tcp.segment import Segment
 from models.train import (
     CSUM_PARTIAL,
@@ -43,6 +41,11 @@ Address = IPv4Address | IPv6Address
 TTL = 64
 _SYN = tcp.SYN
 _FIXED = struct.Struct("!HHIIBBHHH")
+_TCP = struct.Struct("!IIBBHHH")  # from the sequence number on
+_IPV4 = struct.Struct("!6H")
+_IPV6 = struct.Struct("!IHBB")
+_STAMPS = struct.Struct("!III")
+_STAMPS_FRONT = 0x0101080A  # NOP, NOP, timestamps, length 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,62 +71,67 @@ class Route:
         return 20 if self.source.version == 4 else 40
 
 
-def packet(segment: Segment, route: Route, *, time_ps: int, ident: int, frame_id: int) -> FrameTrain:
-    """One row: the packet a host's stack hands down, not yet cut, with a partial checksum still to be completed.
+class PacketWriter:
+    """Writes the packets of one direction of a connection, one after the other, into the one row of `train`.
 
-    `ident` is the IPv4 ID of its first segment; `frame_id` the number of its first frame, for the audit."""
-    options = _options(segment)
-    l4_bytes = tcp.MINIMUM_BYTES + len(options)
-    version = route.source.version
-    length = l4_bytes + segment.payload_bytes
-    if version == 4:
-        kind, gso_type = ethernet.IPV4, GSO_TCP4
-        words = (0x4500, min(length + 20, 65535), ident & 0xFFFF, 0x4000, TTL << 8 | tcp.PROTOCOL)
-        total = sum(words) + route.address_sum
-        ip = struct.pack("!6H", *words, 0xFFFF - fold(total))
-    else:
-        kind, gso_type = ethernet.IPV6, GSO_TCP6
-        ip = struct.pack("!IHBB", 6 << 28, min(length, 65535), tcp.PROTOCOL, TTL)
-    header = (
-        route.destination_mac
-        + route.source_mac
-        + kind.to_bytes(2, "big")
-        + ip
-        + route.source.packed
-        + route.destination.packed
-        + _FIXED.pack(
-            route.source_port,
-            route.destination_port,
-            segment.seq,
-            segment.ack,
-            l4_bytes << 2,
-            segment.flags,
-            segment.window,
-            0,
-            0,
+    They are what a host's stack hands down: not yet cut, with a partial checksum still to be completed."""
+
+    def __init__(self, route: Route) -> None:
+        self.train = FrameTrain.blank(1)
+        self._row = memoryview(self.train.head[0])
+        cells = self._cells = memoryview(self.train.meta[0])
+        self._is_ipv4 = route.source.version == 4
+        self._l4 = ethernet.HEADER_BYTES + route.ip_bytes
+        self._head_bytes = 0
+        self._address_sum = route.address_sum
+        kind = ethernet.IPV4 if self._is_ipv4 else ethernet.IPV6
+        front = route.destination_mac + route.source_mac + kind.to_bytes(2, "big")
+        front += bytes(route.ip_bytes - 2 * len(route.source.packed)) + route.source.packed + route.destination.packed
+        front += struct.pack("!HH", route.source_port, route.destination_port)
+        self._row[: len(front)] = front
+        cells[L3], cells[L4], cells[PROTOCOL] = ethernet.HEADER_BYTES, self._l4, tcp.PROTOCOL
+        cells[SOURCE], cells[CSUM_STATE] = route.stream, CSUM_PARTIAL
+        self._gso_type = GSO_TCP4 if self._is_ipv4 else GSO_TCP6
+
+    def write(self, segment: Segment, *, time_ps: int, ident: int, frame_id: int) -> FrameTrain:
+        """`train`, until the next call. `ident` is the IPv4 ID of its first frame; `frame_id` the number of its first
+        frame, for the audit."""
+        row, cells, l4 = self._row, self._cells, self._l4
+        at = l4 + tcp.MINIMUM_BYTES
+        if segment.timestamps and not segment.flags & _SYN and not segment.sack:
+            _STAMPS.pack_into(row, at, _STAMPS_FRONT, segment.tsval, segment.tsecr)
+            end = at + _STAMPS.size
+        else:
+            options = _options(segment)
+            end = at + len(options)
+            row[at:end] = options
+        if end < self._head_bytes:
+            row[end : self._head_bytes] = bytes(self._head_bytes - end)
+        self._head_bytes = end
+        length = end - l4 + segment.payload_bytes
+        if self._is_ipv4:
+            length = min(length + 20, 65535)
+            total = 0x8500 + length + (ident & 0xFFFF) + (TTL << 8 | tcp.PROTOCOL) + self._address_sum
+            _IPV4.pack_into(
+                row, ethernet.HEADER_BYTES, 0x4500, length, ident & 0xFFFF, 0x4000, TTL << 8 | tcp.PROTOCOL,
+                0xFFFF - fold(total),
+            )  # fmt: skip
+        else:
+            _IPV6.pack_into(row, ethernet.HEADER_BYTES, 6 << 28, min(length, 65535), tcp.PROTOCOL, TTL)
+        _TCP.pack_into(
+            row, l4 + tcp.SEQ, segment.seq, segment.ack, (end - l4) << 2, segment.flags, segment.window, 0, 0
         )
-        + options
-    )
-    train = FrameTrain.blank(1)
-    train.head[0, : len(header)] = np.frombuffer(header, np.uint8)
-    l4 = ethernet.HEADER_BYTES + route.ip_bytes
-    segments = -(-segment.payload_bytes // segment.gso_bytes) if segment.gso_bytes else 1
-    cells = train.meta[0]
-    cells[TIME_PS] = time_ps
-    cells[HEAD_BYTES] = len(header)
-    cells[L3] = ethernet.HEADER_BYTES
-    cells[L4] = l4
-    cells[PROTOCOL] = tcp.PROTOCOL
-    cells[PAYLOAD_BYTES] = segment.payload_bytes
-    cells[SOURCE] = route.stream
-    cells[START] = segment.payload_start
-    cells[CSUM_STATE] = CSUM_PARTIAL
-    cells[FRAME_ID] = frame_id
-    cells[FRAME_COUNT] = cells[GSO_SEGMENTS] = max(segments, 1)
-    if segments > 1:
-        cells[GSO_BYTES] = segment.gso_bytes
-        cells[GSO_TYPE] = gso_type
-    return train
+        segments = -(-segment.payload_bytes // segment.gso_bytes) if segment.gso_bytes else 1
+        cells[TIME_PS], cells[HEAD_BYTES], cells[FRAME_ID] = time_ps, end, frame_id
+        cells[PAYLOAD_BYTES], cells[START] = segment.payload_bytes, segment.payload_start
+        cells[FRAME_COUNT] = cells[GSO_SEGMENTS] = max(segments, 1)
+        cells[GSO_BYTES], cells[GSO_TYPE] = (segment.gso_bytes, self._gso_type) if segments > 1 else (0, 0)
+        return self.train
+
+
+def packet(segment: Segment, route: Route, *, time_ps: int, ident: int, frame_id: int) -> FrameTrain:
+    """One row that a PacketWriter of its own has written."""
+    return PacketWriter(route).write(segment, time_ps=time_ps, ident=ident, frame_id=frame_id)
 
 
 def segment_of(row: bytes, cells: list[int]) -> Segment:

@@ -98,7 +98,8 @@ _NO_PIECES: Ints = np.zeros((0, len(PIECE_COLUMNS)), np.int64)
 class FrameTrain:
     """`meta` int64[n, len(COLUMNS)], `head` uint8[n, width], `pieces` int64[m, len(PIECE_COLUMNS)].
 
-    Whoever is handed a train may keep slices of it, so nobody writes into one it did not make.
+    Whoever is handed a train may keep slices of it, so nobody writes into one it did not make; but for what shares the
+    memory of a `Buffer`, or of what an engine delivers to a poll, which is the receiver's own until it returns.
     Invariant: times do not decrease; the pieces of a row sum to its `payload_bytes`."""
 
     meta: Ints

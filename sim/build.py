@@ -129,6 +129,7 @@ class _Builder:
                 profile=profile,
                 measured_from_ps=self._scenario.warmup_ps,
                 measured_to_ps=self._scenario.duration_ps,
+                one_by_one=self._scenario.max_train_frames is not None,
             )
             for _ in range(machine.cores)
         ]
@@ -137,7 +138,6 @@ class _Builder:
             if len({nic.core for nic in machine.nics.values()}) > 1:
                 raise BuildError(f"nodes.{name}: found cards on several cores, wanted one core for all cards of a host")
             model = Host(
-                self._clock,
                 ledger=ledger,
                 tso=all(nic.tso for nic in machine.nics.values()),
                 frame_ids=self._frame_ids,
@@ -176,7 +176,6 @@ class _Builder:
         )
         core = node.cores[settings.core]
         napi = Napi(
-            self._clock,
             nic=nic,
             core=core,
             stack=node.model,
@@ -215,7 +214,7 @@ class _Builder:
                 ledger=ledger,
             )
         else:
-            cable = Cable(delay_ps=link.delay_ps, far_end=far_end, max_train_frames=scenario.max_train_frames)
+            cable = Cable(delay_ps=link.delay_ps, far_end=far_end)
         node = self._nodes[near.node]
         is_router = isinstance(node.model, Router)
         self._ports[near] = Port(
@@ -225,6 +224,7 @@ class _Builder:
             cable=cable,
             inputs=len(node.cores) if is_router else 1,
             ledger=node.ledger,
+            max_train_frames=scenario.max_train_frames,
         )
         self._lines.append(cable)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from models.cpu.costs import COST_PER_CYCLE, KINDS
 from models.payload import SYNTHETIC
+from models.train import FrameTrain
 from sim.build import BuiltNode, World, build
 from sim.capture_write import CaptureWriter
 from sim.metrics import busy_fraction, cycles_per_frame, goodput_bps, segments_per_packet
@@ -36,19 +37,18 @@ def execute(
 
     BuildError for a scenario that cannot be wired; OSError where captures cannot be written."""
     world = build(scenario)
-    writers = _tap(world, pcap_dir) if pcap_dir is not None else []
-    timeline: list[dict[str, Any]] = []
+    writers = _tap(world, pcap_dir, scenario.duration_ps) if pcap_dir is not None else []
     began_s = time.perf_counter()
     try:
         _run_until(world, 0, scenario.warmup_ps, scenario.duration_ps, progress)
         before = _snapshot(world)
-        _record_one_poll(list(world.nodes[scenario.observe].napis.values()), timeline)
+        recorded = [_record_one_poll(napi) for napi in world.nodes[scenario.observe].napis.values()]
         _run_until(world, scenario.warmup_ps, scenario.duration_ps, scenario.duration_ps, progress)
     finally:
         for writer in writers:
             writer.close()
     wall_s = time.perf_counter() - began_s
-    return _result(scenario, variant, world, before, timeline, wall_s)
+    return _result(scenario, variant, world, before, _worth_drawing(recorded), wall_s)
 
 
 def _run_until(
@@ -63,33 +63,45 @@ def _run_until(
             progress(stop_ps / duration_ps)
 
 
-def _record_one_poll(napis: list[Napi], timeline: list[dict[str, Any]]) -> None:
-    """Puts the first poll of a fair size into `timeline`, or the largest of the first `_POLLS_LOOKED_AT`."""
+def _record_one_poll(napi: Napi) -> list[dict[str, Any]]:
+    """The card's first poll of a fair size will be in the list, or the largest of the first `_POLLS_LOOKED_AT`."""
     left = _POLLS_LOOKED_AT
+    largest: list[dict[str, Any]] = []
 
     def record(poll: dict[str, Any]) -> None:
         nonlocal left
         left -= 1
-        if not timeline or len(poll["frames"]) > len(timeline[0]["frames"]):
-            timeline[:] = [poll]
-        if not left or len(timeline[0]["frames"]) >= _TIMELINE_FRAMES:
-            for napi in napis:
-                napi.record = None
+        if not largest or len(poll["frames"]) > len(largest[0]["frames"]):
+            largest[:] = [poll]
+        if not left or len(largest[0]["frames"]) >= _TIMELINE_FRAMES:
+            napi.record = None
 
-    for napi in napis:
-        napi.record = record
+    napi.record = record
+    return largest
 
 
-def _tap(world: World, folder: Path) -> list[CaptureWriter]:
+def _worth_drawing(recorded: list[list[dict[str, Any]]]) -> dict[str, Any]:
+    """The first poll of a fair size, or the largest one, of all cards."""
+    polls = [poll for polls in recorded for poll in polls]
+    return max(polls, key=lambda poll: (min(len(poll["frames"]), _TIMELINE_FRAMES), -poll["start_ps"]), default={})
+
+
+def _tap(world: World, folder: Path, duration_ps: int) -> list[CaptureWriter]:
     folder.mkdir(parents=True, exist_ok=True)
     writers = []
     for name, node in world.nodes.items():
         for nic_name, nic in node.nics.items():
-            for place, target in (("nic", nic), ("stack", node.napis[nic_name])):
-                writer = CaptureWriter(folder / f"{name}-{nic_name}-{place}.pcap")
-                target.tap = partial(writer.write, payloads=SYNTHETIC)
-                writers.append(writer)
+            at_nic = CaptureWriter(folder / f"{name}-{nic_name}-nic.pcap")
+            at_stack = CaptureWriter(folder / f"{name}-{nic_name}-stack.pcap")
+            nic.tap = partial(_write_arrived, at_nic, duration_ps)
+            node.napis[nic_name].tap = partial(at_stack.write, payloads=SYNTHETIC)
+            writers += [at_nic, at_stack]
     return writers
+
+
+def _write_arrived(writer: CaptureWriter, before_ps: int, train: FrameTrain) -> None:
+    """A card hears of frames before they arrive; those that have not when the run ends are not in its capture."""
+    writer.write(train[train.time_ps < before_ps], payloads=SYNTHETIC)
 
 
 def _snapshot(world: World) -> Snapshot:
@@ -109,7 +121,7 @@ def _losses(node: BuiltNode) -> list[int]:
 
 
 def _result(
-    scenario: Scenario, variant: str, world: World, before: Snapshot, timeline: list[dict[str, Any]], wall_s: float
+    scenario: Scenario, variant: str, world: World, before: Snapshot, timeline: dict[str, Any], wall_s: float
 ) -> RunResult:
     after = _snapshot(world)
     span_ps = scenario.duration_ps - scenario.warmup_ps
@@ -157,7 +169,7 @@ def _result(
             "lost": dict(zip(LOST, losses[2:], strict=True)),
         },
         merge_sizes=dict(sizes),
-        poll_timeline=timeline[0] if timeline else {},
+        poll_timeline=timeline,
         events=next(world.clock.env._eid),
         wall_s=wall_s,
     )

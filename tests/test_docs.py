@@ -32,12 +32,12 @@ def test_every_kind_of_work_is_listed():
 
 
 def test_every_drop_is_listed():
-    """Those of the nodes are plain strings at the call, so they are read from the source."""
+    """Those of the nodes are plain strings, at the call or where a kernel's counter gets its name: read from there."""
     nodes = Path(__file__).parent.parent / "sim" / "nodes"
     used = {
         name
         for file in nodes.rglob("*.py")
-        for name in re.findall(r"\.drop\(\s*[\"']([a-z-]+)[\"']", file.read_text(encoding="utf-8"))
+        for name in re.findall(r"(?:\.drop\(\s*[\"']|[\"']drop/)([a-z-]+)[\"']", file.read_text(encoding="utf-8"))
     }
     verdicts = {verdict.label for verdict in Verdict if verdict is not Verdict.FORWARDED}
     assert listed_once("Drops") == used | verdicts

@@ -13,7 +13,9 @@ from __future__ import annotations
 from enum import IntEnum
 
 from models.compiled import njit
-from models.train import ABSENT, GSO_BYTES, GSO_TYPE, HEAD_BYTES, L3, PAYLOAD_BYTES
+from models.cpu.costs import work_ps_compiled
+from models.offload.segment import segments_of
+from models.train import ABSENT, FRAME_COUNT, GSO_BYTES, GSO_SEGMENTS, GSO_TYPE, HEAD_BYTES, L3, PAYLOAD_BYTES, TIME_PS
 from models.wire import ethernet, ipv4, ipv6
 from models.wire.checksum import ipv4_header
 from models.wire.octets import put16
@@ -36,24 +38,52 @@ class Verdict(IntEnum):
 _FORWARDED, _NOT_IP, _LRO_GUARD, _TTL_EXPIRED, _TOO_BIG = (int(verdict) for verdict in Verdict)
 
 
-@njit
-def forward(head, meta, verdicts, source_mac, destination_mac, mtu_bytes):
-    """Rewrite the headers of all packets for one egress; `verdicts` int64[n] says which may go.
+# what `forward` does with a run of packets, int64[...]: the caller sets the first five
+BEGAN_PS, HZ, PRICE, SEGMENT_PRICE, SPENT, SEGMENTS, FRAMES, RUN_WORDS = range(8)
 
-    `head` and `meta` are the caller's own copies; MACs are uint8[6]."""
+
+@njit
+def forward(run, meta, head, spent, drops, source_mac, destination_mac, mtu_bytes):
+    """Rewrite the packets for one egress; returns how many may go, which are then the first rows.
+
+    `run` as named above: when the poll's take began [ps], the core's clock [cycles/s], the work of a packet and of a
+    segment cut [1/10,000 cycle], the work before, which grows; segments cut in software and frames that will leave.
+    `spent` int64[n]: work when each packet comes, on top; a packet leaves when its own is done. `drops`
+    int64[verdicts] grows by frames. `meta` and `head` are the caller's own, MACs uint8[6]."""
+    kept = 0
+    run[SEGMENTS] = run[FRAMES] = 0
     for i in range(len(meta)):
-        verdicts[i] = _verdict(head[i], meta[i], mtu_bytes)
-        if verdicts[i] != _FORWARDED:
+        cells, row = meta[i], head[i]
+        verdict = _verdict(row, cells, mtu_bytes)
+        run[SPENT] += run[PRICE]
+        if verdict != _FORWARDED:
+            drops[verdict] += cells[FRAME_COUNT]
             continue
-        row, l3 = head[i], meta[i, L3]
-        for k in range(6):
-            row[ethernet.DESTINATION + k] = destination_mac[k]
-            row[ethernet.SOURCE + k] = source_mac[k]
-        if row[l3] >> 4 == 4:
-            row[l3 + ipv4.TTL] -= 1
-            put16(row, l3 + ipv4.CHECKSUM, ipv4_header(row, l3))
-        else:
-            row[l3 + ipv6.HOP_LIMIT] -= 1
+        if run[SEGMENT_PRICE] and cells[GSO_SEGMENTS] > 1:
+            run[SEGMENTS] += cells[GSO_SEGMENTS]
+            run[SPENT] += cells[GSO_SEGMENTS] * run[SEGMENT_PRICE]
+        cells[TIME_PS] = run[BEGAN_PS] + work_ps_compiled(spent[i] + run[SPENT], run[HZ])
+        run[FRAMES] += segments_of(cells)
+        _rewrite(row, cells[L3], source_mac, destination_mac)
+        if kept != i:
+            for c in range(len(cells)):
+                meta[kept, c] = cells[c]
+            for c in range(len(row)):
+                head[kept, c] = row[c]
+        kept += 1
+    return kept
+
+
+@njit
+def _rewrite(row, l3, source_mac, destination_mac):
+    for k in range(6):
+        row[ethernet.DESTINATION + k] = destination_mac[k]
+        row[ethernet.SOURCE + k] = source_mac[k]
+    if row[l3] >> 4 == 4:
+        row[l3 + ipv4.TTL] -= 1
+        put16(row, l3 + ipv4.CHECKSUM, ipv4_header(row, l3))
+    else:
+        row[l3 + ipv6.HOP_LIMIT] -= 1
 
 
 @njit

@@ -50,21 +50,25 @@ def toeplitz(table, row, at, n_bytes, place):
 
 
 @njit
+def hash_row(row, cells):
+    """The hash of the frame with head `row` uint8[width] and meta row `cells`; 0 if it is not IP."""
+    l3 = cells[L3]
+    if l3 < 0:
+        return np.int64(0)
+    if np.int64(row[l3]) >> 4 == 4:
+        addresses, at = 8, l3 + ipv4.SOURCE
+    else:
+        addresses, at = 32, l3 + ipv6.SOURCE
+    value = toeplitz(TABLE, row, at, addresses, 0)
+    if cells[L4] >= 0 and cells[PROTOCOL] == tcp.PROTOCOL:
+        value ^= toeplitz(TABLE, row, cells[L4], PORTS_BYTES, addresses)
+    return value
+
+
+@njit
 def hash_rows(head, meta, out):
     """Write the hash of every frame, head uint8[n, width] with meta int64[n, columns], to `out` int64[n].
 
-    0 if it is not IP. `out` may be a column of `meta`."""
+    `out` may be a column of `meta`."""
     for i in range(len(meta)):
-        l3 = meta[i, L3]
-        if l3 < 0:
-            out[i] = 0
-            continue
-        row = head[i]
-        if np.int64(row[l3]) >> 4 == 4:
-            addresses, at = 8, l3 + ipv4.SOURCE
-        else:
-            addresses, at = 32, l3 + ipv6.SOURCE
-        value = toeplitz(TABLE, row, at, addresses, 0)
-        if meta[i, L4] >= 0 and meta[i, PROTOCOL] == tcp.PROTOCOL:
-            value ^= toeplitz(TABLE, row, meta[i, L4], PORTS_BYTES, addresses)
-        out[i] = value
+        out[i] = hash_row(head[i], meta[i])

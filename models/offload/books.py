@@ -26,3 +26,12 @@ def book(books, fate, reason, close):
     for k in range(len(close)):
         if close[k] != _NONE:
             books[CLOSES, close[k]] += 1
+
+
+@njit
+def settle(booked, opened):
+    """Move all of `opened` to `booked`, both int64[3, WIDTH]."""
+    for k in range(opened.shape[0]):
+        for why in range(opened.shape[1]):
+            booked[k, why] += opened[k, why]
+            opened[k, why] = 0

@@ -9,8 +9,10 @@ Checked by: tests/models/offload/test_engine.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.offload import (
     dpdk_gro,
@@ -189,7 +191,7 @@ class Engine:
 
     def __init__(self, name: str, setup: Ints) -> None:
         self.name = name
-        self._seldom = setup[ENGINE] not in (GRO, LRO_DRIVER)  # see rules.py
+        self._seldom = bool(setup[ENGINE] not in (GRO, LRO_DRIVER))  # see rules.py
         self._setup = setup
         self._book = np.zeros(BOOK_WORDS, np.int64)
         self._book[[FREE_PIECE, FREE_MEMBER]] = ABSENT
@@ -225,11 +227,7 @@ class Engine:
         self._make_room(n, int(train.column("piece_count").sum()) if len(train.pieces) else n)
         self._setup[JIFFY] = jiffy
         verdict = np.empty((2, n), np.int64)
-        setup, book, held, out = self._setup, self._book, self._held, self._out
-        if self._seldom:
-            flow_table.receive_seldom(setup, book, verdict, meta, head, train.pieces, polls, held, out, payloads)
-        else:
-            flow_table.receive(setup, book, verdict, meta, head, train.pieces, polls, *held, *out, *payloads)
+        self._ask(verdict, meta, head, train.pieces, polls, payloads)
         return self._outcome(verdict)
 
     def flush(self, payloads: Payloads, *, now_ps: int | None = None, why: Why = Why.POLL_END) -> Outcome:
@@ -240,6 +238,50 @@ class Engine:
         """Deliver what was first held before jiffy `jiffy`; a bucket ends at the first that was not."""
         self._setup[JIFFY] = jiffy
         return self._flush(payloads, now_ps, why, only_older=True)
+
+    def reserve(self, frames: int, pieces: int, width: int) -> tuple[NDArray[Any], ...]:
+        """Make room to take in so many frames and pieces with heads of `width` bytes, without a copy per call.
+
+        Setup, book, the arrays of Held and of Delivered, for the calls of `flow_table`; the same ones until next time
+        something grows."""
+        if width > self._width:
+            self._fit(np.zeros((0, width), np.uint8))
+        self._make_room(frames, pieces)
+        return (self._setup, self._book, *self._held, *self._out)
+
+    def take_in(self, train: FrameTrain, verdict: Ints, payloads: Payloads, *, jiffy: int) -> None:
+        """`receive` with room reserved: `delivered` has the packets, `verdict` int64[2, n] what became of each row."""
+        self._setup[JIFFY] = jiffy
+        self._ask(verdict, train.meta, train.head, train.pieces, _NONE, payloads)
+
+    def let_go(self, payloads: Payloads, *, jiffy: int, only_older: bool) -> None:
+        """`flush`, or `flush_old` of jiffy `jiffy`, with room reserved: `delivered` has the packets."""
+        self._setup[JIFFY] = jiffy
+        self._ask_for_all(
+            self._book.item(LAST_TIME_PS), Why.TIMER if only_older else Why.POLL_END, only_older, payloads
+        )
+
+    def delivered(self, packets: int) -> tuple[FrameTrain, Ints]:
+        """The first `packets` that the last call delivered, and the Why of each that had been held; they share the
+        memory of the next call."""
+        out = self._out
+        pieces = out.pieces[: self._book.item(OUT_PIECES)]
+        return FrameTrain(out.cells[:packets], out.head[:packets], pieces), out.marks[1]
+
+    @property
+    def width(self) -> int:
+        """Bytes of a row of heads."""
+        return self._width
+
+    @property
+    def slots(self) -> int:
+        """How many packets it holds at most."""
+        return self._slots
+
+    @property
+    def is_seldom(self) -> bool:
+        """Whether the second kernel answers for it (`more_rules.py`)."""
+        return self._seldom
 
     @property
     def outlives_full_polls(self) -> bool:
@@ -293,12 +335,22 @@ class Engine:
     def _flush(self, payloads: Payloads, now_ps: int | None, why: Why, *, only_older: bool) -> Outcome:
         time_ps = self._book.item(LAST_TIME_PS) if now_ps is None else now_ps
         self._make_room(0, 0)
+        self._ask_for_all(time_ps, why, only_older, payloads)
+        return self._outcome(np.empty((2, 0), np.int64))
+
+    def _ask(self, verdict: Ints, meta: Ints, head: Bytes, pieces: Ints, polls: Ints, payloads: Payloads) -> None:
+        setup, book, held, out = self._setup, self._book, self._held, self._out
+        if self._seldom:
+            flow_table.receive_seldom(setup, book, verdict, meta, head, pieces, polls, held, out, payloads)
+        else:
+            flow_table.receive(setup, book, verdict, meta, head, pieces, polls, *held, *out, *payloads)
+
+    def _ask_for_all(self, time_ps: int, why: Why, only_older: bool, payloads: Payloads) -> None:
         setup, book, held, out = self._setup, self._book, self._held, self._out
         if self._seldom:
             flow_table.flush_seldom(setup, book, time_ps, int(why), only_older, held, out, payloads)
         else:
             flow_table.flush(setup, book, time_ps, int(why), only_older, *held, *out, *payloads)
-        return self._outcome(np.empty((2, 0), np.int64))
 
     def _outcome(self, verdict: Ints) -> Outcome:
         packets, pieces, out = self._book.item(OUT_PACKETS), self._book.item(OUT_PIECES), self._out

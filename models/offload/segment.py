@@ -69,9 +69,9 @@ def cut(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     if rows < 0:  # nothing to do
         return packets
     out_meta = np.empty((rows, len(COLUMNS)), np.int64)
-    out_head = np.zeros((rows, head.shape[1]), np.uint8)
+    out_head = np.empty((rows, head.shape[1]), np.uint8)
     out_pieces = np.empty((pieces, len(PIECE_COLUMNS)), np.int64)
-    used = fill(meta, head, packets.pieces, payloads, out_meta, out_head, out_pieces)
+    _, used = fill(meta, head, packets.pieces, payloads, out_meta, out_head, out_pieces, 0)
     return FrameTrain(out_meta, out_head, out_pieces[:used])
 
 
@@ -106,9 +106,11 @@ def count(meta, pieces):
 
 
 @njit
-def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces):
-    """Write the frames; returns how many pieces were written."""
-    at, used = 0, 0
+def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces, used):
+    """Write the frames, and their pieces behind the first `used`; (frames, pieces) that there are.
+
+    Rows of `out_head` may be wider than those of `head`."""
+    at = 0
     for i in range(len(meta)):
         cells, row = meta[i], head[i]
         if not is_cut(cells):
@@ -137,9 +139,11 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces):
             else:
                 piece, inside, used = take_pieces(pieces, piece, inside, size, frame, out_pieces, used)
             write_header(octets, row, cells, gap, j, start, n_bytes)
+            for c in range(frame[HEAD_BYTES], len(octets)):
+                octets[c] = 0
             write_checksums(octets, frame, payloads, out_pieces, True)
             at += 1
-    return used
+    return at, used
 
 
 @njit
@@ -174,6 +178,8 @@ def copy_packet(cells, row, pieces, payloads, frame, octets, out_pieces, used):
         frame[c] = cells[c]
     for c in range(len(row)):
         octets[c] = row[c]
+    for c in range(len(row), len(octets)):
+        octets[c] = 0
     if cells[PIECE_COUNT] > 1:
         frame[FIRST_PIECE] = used
         for k in range(cells[PIECE_COUNT]):

@@ -11,9 +11,10 @@ from simpy.events import Event
 
 from models.cpu.costs import KINDS, work_ps
 from models.cpu.profiles import Profile
-from models.train import Ints
 from sim.clock import Clock
 from sim.nodes.napi import Napi
+
+NEVER = 1 << 62
 
 
 class Task(Protocol):
@@ -22,7 +23,7 @@ class Task(Protocol):
     def begin(self) -> list[tuple[int, int]]:
         """Counts of work as (kind, count)."""
 
-    def finish(self) -> int:
+    def finish(self, now_ps: int) -> int:
         """Work it caused besides [1/10,000 cycle], which keeps the core busy after it."""
         ...
 
@@ -30,10 +31,13 @@ class Task(Protocol):
 class TimedStack(Protocol):
     """The protocol stack of a node, as far as its timers matter to a core."""
 
-    def next_timer_ps(self) -> int | None: ...
+    timer_ps: int  # no timer rings before this time
 
-    def run_timers(self) -> int:
-        """Work of the timers that are due [1/10,000 cycle]."""
+    def timer_rings(self, now_ps: int) -> bool:
+        """Whether one is due at `now_ps`; if not, `timer_ps` is later from now on."""
+
+    def run_timers(self, now_ps: int) -> int:
+        """Work of the timers that are due at `now_ps` [1/10,000 cycle]."""
         ...
 
 
@@ -41,19 +45,33 @@ class Core:
     """Runs the polls of its cards and the tasks of its applications; one thing at a time.
 
     Softirq is not preempted; a task is, and ends later by as much. `counts` are work done by kind, `busy_ps` the time
-    spent [ps] within [measured_from_ps, measured_to_ps)."""
+    spent [ps] within [measured_from_ps, measured_to_ps).
+    `now_ps` is where the core is: it runs ahead of the clock as far as all that can still reach it is known, but not
+    past the start or end of measuring; with `one_by_one` it does not run ahead. The results are the same."""
 
-    def __init__(self, clock: Clock, *, profile: Profile, measured_from_ps: int, measured_to_ps: int) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        profile: Profile,
+        measured_from_ps: int,
+        measured_to_ps: int,
+        one_by_one: bool = False,
+    ) -> None:
         self._clock = clock
+        self._one_by_one = one_by_one
         self.profile = profile
+        self.hz = profile.hz
+        self.now_ps = 0
+        self.limit_ps = 0  # everything that arrives before is known, when it was last looked at
         self.counts = np.zeros(len(KINDS), np.int64)
         self.prices = np.array(profile.cost, np.int64)
-        self._scrap = self.counts.copy()
+        self.scrap = self.counts.copy()  # work before measuring starts
         self._cost = profile.cost
         self.busy_ps = 0
         self.preemptions = 0
         self.timers_in_polls = 0
-        self._measured_from_ps = measured_from_ps
+        self.measured_from_ps = measured_from_ps
         self._measured_to_ps = measured_to_ps
         self._polls: list[Napi] = []
         self._stack: TimedStack | None = None
@@ -77,93 +95,117 @@ class Core:
 
     def cost(self, kind: int, count: int) -> int:
         """Price [1/10,000 cycle] of `count` units of `kind`, which are booked as done from the start of measuring."""
-        if count and self._clock.env.now >= self._measured_from_ps:
+        if count and self.now_ps >= self.measured_from_ps:
             self.counts[kind] += count
         return self._cost[kind] * count
 
-    def counting(self) -> Ints:
-        """Where a kernel may count its work now: `counts`, or scrap before measuring starts."""
-        return self.counts if self._clock.env.now >= self._measured_from_ps else self._scrap
-
     def ps(self, cost: int) -> int:
         """Time [ps] of `cost` [1/10,000 cycle] on this core."""
-        return work_ps(cost, self.profile.hz)
+        return work_ps(cost, self.hz)
 
     def wake(self, task: Task) -> None:
         """Let `task` run when the core has nothing more urgent."""
         self._tasks.append(task)
         self.look_again()
 
-    def spend_until(self, end_ps: int) -> Generator[Event, None, None]:
-        """Be busy from now to `end_ps`; nothing happens when that is now."""
+    def spend_until(self, end_ps: int) -> None:
+        """Be busy from now to `end_ps`, which is now from here on."""
+        self._book(self.now_ps, end_ps)
+        self.now_ps = end_ps
+
+    def may_be_at(self, at_ps: int) -> bool:
+        """Whether the core may be at `at_ps` already: all that arrives before is known."""
+        if at_ps > self.limit_ps:
+            self.limit_ps = self._limit_ps()
+        return at_ps <= self.limit_ps
+
+    def _limit_ps(self) -> int:
         now_ps = self._clock.now_ps
-        self._book(now_ps, end_ps)
-        if end_ps > now_ps:
-            self._pause.set(end_ps)
-            yield self._pause.ring()
+        if self._one_by_one:
+            return now_ps
+        limit_ps = self._measured_to_ps - 1
+        if now_ps < self.measured_from_ps <= limit_ps:
+            limit_ps = self.measured_from_ps - 1
+        for napi in self._polls:
+            known_ps = napi.nic.known_ps()
+            if known_ps < limit_ps:
+                limit_ps = known_ps
+        return limit_ps if limit_ps > now_ps else now_ps
+
+    def clock_catches_up(self) -> Event:
+        """When the clock is where the core is now."""
+        self._pause.set(self.now_ps)
+        return self._pause.ring()
 
     def look_again(self) -> None:
         """Something may be due earlier than was known."""
         if not self._in_softirq:
-            due = self._next_due_ps()
-            self._alarm.set(None if due is None else max(due, self._clock.now_ps))
+            due_ps = self._next_due_ps()
+            self._alarm.set(None if due_ps == NEVER else max(due_ps, self.now_ps, self._clock.now_ps))
 
-    def _next_due_ps(self) -> int | None:
-        times = [at for napi in self._polls if (at := napi.nic.interrupt_at_ps()) is not None]
-        if self._stack is not None and (timer := self._stack.next_timer_ps()) is not None:
-            times.append(timer)
-        if self._task is not None:
-            times.append(self._task_ends_ps)
-        elif self._tasks:
-            times.append(self._clock.now_ps)
-        return min(times, default=None)
+    def _next_due_ps(self) -> int:
+        due_ps = self._task_ends_ps if self._task is not None else self.now_ps if self._tasks else NEVER
+        for napi in self._polls:
+            if napi.nic.interrupt_at_ps < due_ps:
+                due_ps = napi.nic.interrupt_at_ps
+        if self._stack is not None and self._stack.timer_ps < due_ps:
+            due_ps = self._stack.timer_ps
+        return due_ps
 
     def _run(self) -> Generator[Event, None, None]:
         self.look_again()
         while True:
             yield self._alarm.ring()
+            due_ps = self._clock.now_ps
             self._in_softirq = True
-            began_ps = self._clock.now_ps
-            if self._task is not None:
-                self._book(self._task_ends_ps, began_ps)  # its rest is not done now, but after the softirq
-            yield from self._softirq()
-            yield from self._run_timers()
+            self.limit_ps = self._limit_ps()
+            while self.may_be_at(due_ps):
+                if due_ps > self.now_ps:
+                    self.now_ps = due_ps
+                began_ps = self.now_ps
+                if self._task is not None:
+                    self._book(self._task_ends_ps, began_ps)  # its rest is not done now, but after the softirq
+                yield from self._softirq()
+                self._advance_tasks(stolen_ps=self.now_ps - began_ps)
+                due_ps = self._next_due_ps()
             self._in_softirq = False
-            self._advance_tasks(stolen_ps=self._clock.now_ps - began_ps)
             self.look_again()
 
     def _softirq(self) -> Generator[Event, None, None]:
         """Polls until no card has anything due; a poll that used its budget goes to the end of the line."""
         polling: deque[Napi] = deque()
+        napi: Napi | None
         while True:
-            now_ps = self._clock.now_ps
             for napi in self._polls:
-                at_ps = napi.nic.interrupt_at_ps()
-                if at_ps is not None and at_ps <= now_ps:
+                if napi.nic.interrupt_at_ps <= self.now_ps:
                     napi.nic.mask_interrupt()
                     polling.append(napi)
                     napi.interrupted = True
-            if not polling:
+            if polling:
+                napi = polling.popleft()
+                napi.begin()
+                while not napi.go_on():
+                    yield self.clock_catches_up()
+                if not self.may_be_at(self.now_ps):
+                    yield self.clock_catches_up()
+            else:
+                napi = None
+            stack = self._stack
+            if stack is not None and stack.timer_ps <= self.now_ps and stack.timer_rings(self.now_ps):
+                self.timers_in_polls += stack.timer_ps < self.now_ps
+                cost = stack.run_timers(self.now_ps)
+                self.spend_until(self.now_ps + self.ps(cost))
+                if not self.may_be_at(self.now_ps):
+                    yield self.clock_catches_up()
+            if napi is None:
                 return
-            napi = polling.popleft()
-            yield from napi.poll()
-            yield from self._run_timers()
             if napi.wants_more:
                 polling.append(napi)
             else:
                 napi.nic.arm_interrupt()
 
-    def _run_timers(self) -> Generator[Event, None, None]:
-        if self._stack is None:
-            return
-        at_ps = self._stack.next_timer_ps()
-        if at_ps is not None and at_ps <= self._clock.now_ps:
-            self.timers_in_polls += at_ps < self._clock.now_ps
-            cost = self._stack.run_timers()
-            yield from self.spend_until(self._clock.now_ps + self.ps(cost))
-
     def _advance_tasks(self, *, stolen_ps: int) -> None:
-        now_ps = self._clock.now_ps
+        now_ps = self.now_ps
         if self._task is not None:
             self._task_ends_ps += stolen_ps
             self._book(now_ps, self._task_ends_ps)
@@ -171,7 +213,7 @@ class Core:
             if self._task_ends_ps > now_ps:
                 return
             task, self._task = self._task, None
-            self._owed += task.finish()
+            self._owed += task.finish(now_ps)
         if self._tasks:
             self._task = self._tasks.popleft()
             cost = self._owed + sum(self.cost(kind, count) for kind, count in self._task.begin())
@@ -181,5 +223,5 @@ class Core:
 
     def _book(self, start_ps: int, end_ps: int) -> None:
         """Busy from `start_ps` to `end_ps`; from a later to an earlier time takes back."""
-        low, high = self._measured_from_ps, self._measured_to_ps
+        low, high = self.measured_from_ps, self._measured_to_ps
         self.busy_ps += min(max(end_ps, low), high) - min(max(start_ps, low), high)

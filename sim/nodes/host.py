@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from models.cpu.costs import Kind
-from models.offload.segment import cut
-from models.packet import Route, packet, ports_of, segment_of
-from models.payload import SYNTHETIC
+from models.packet import PacketWriter, Route, ports_of, segment_of
 from models.tcp.connection import Connection
 from models.tcp.segment import ACK
 from models.tcp.states import State
 from models.train import FRAME_COUNT, L4, PROTOCOL, FrameTrain
 from models.wire import tcp
-from sim.clock import Clock
-from sim.nodes.core import Core
+from sim.nodes.core import NEVER, Core
 from sim.nodes.ledger import Ledger
 from sim.nodes.port import Port
 
@@ -25,6 +22,7 @@ class Socket:
     def __init__(self, *, host: Host, core: Core, flow: str, connection: Connection, route: Route, ident: int) -> None:
         self.connection = connection
         self.route = route
+        self.writer = PacketWriter(route)
         self.flow = flow
         self.opens_at_ps: int | None = None
         self.closes = False  # once everything is written
@@ -33,6 +31,13 @@ class Socket:
         self._core = core
         self._asleep = True
         self._reading = 0
+
+    def due_ps(self) -> int:
+        """When it opens, or its next timer rings [ps]."""
+        if self.opens_at_ps is not None:
+            return self.opens_at_ps
+        timer_ps = self.connection.next_timer_ps
+        return NEVER if timer_ps is None else timer_ps
 
     def close_after_peer(self, now_ps: int) -> None:
         """The reader has seen the end of the stream, so this side has nothing more to say either."""
@@ -52,12 +57,12 @@ class Socket:
         self._reading = self.connection.readable_bytes
         return [(Kind.WAKE, int(woken)), (Kind.COPY, self._reading)]
 
-    def finish(self) -> int:
+    def finish(self, now_ps: int) -> int:
         """The call returns: its bytes are read. Work it caused by window updates [1/10,000 cycle]."""
-        self.connection.read(self._reading, self._host.now_ps)
-        self.close_after_peer(self._host.now_ps)
+        self.connection.read(self._reading, now_ps)
+        self.close_after_peer(now_ps)
         self._host.ledger.add(f"read/{self.flow}", self._reading)
-        cost = self._host.transmit(self, self._host.now_ps, self._core)
+        cost = self._host.transmit(self, now_ps, self._core)
         self._asleep = not self.connection.readable_bytes
         self._reading = 0
         if not self._asleep:
@@ -68,18 +73,14 @@ class Socket:
 class Host:
     """Takes packets from polls to sockets and segments from sockets to the port."""
 
-    def __init__(self, clock: Clock, *, ledger: Ledger, tso: bool, frame_ids: FrameIds) -> None:
-        self._clock = clock
+    def __init__(self, *, ledger: Ledger, tso: bool, frame_ids: FrameIds) -> None:
         self._tso = tso
         self._frame_ids = frame_ids
         self._sockets: dict[tuple[int, int], Socket] = {}
         self.ledger = ledger
+        self.timer_ps = 0  # no timer rings before this time
         self.port: Port | None = None
         self.core: Core | None = None
-
-    @property
-    def now_ps(self) -> int:
-        return self._clock.now_ps
 
     @property
     def sockets(self) -> tuple[Socket, ...]:
@@ -110,6 +111,8 @@ class Host:
     def transmit(self, socket: Socket, at_ps: int, core: Core) -> int:
         """Sends what the connection has put out, from `at_ps` on; returns the work [1/10,000 cycle]."""
         cost = 0
+        if (timer_ps := socket.due_ps()) < self.timer_ps:
+            self.timer_ps = timer_ps
         outgoing = socket.connection.outgoing
         if not outgoing:
             return 0
@@ -117,39 +120,30 @@ class Host:
             pure_ack = not segment.payload_bytes and segment.flags == ACK
             self.ledger.add("acks-sent", int(pure_ack))
             cost += core.cost(Kind.ACK if pure_ack else Kind.TX, 1)
-            super_packet = packet(
-                segment,
-                socket.route,
-                time_ps=at_ps + core.ps(cost),
-                ident=socket.ident,
-                frame_id=self._frame_ids.next,
+            train = socket.writer.write(
+                segment, time_ps=at_ps + core.ps(cost), ident=socket.ident, frame_id=self._frame_ids.next
             )
-            frames = cut(super_packet, SYNTHETIC)
-            if not self._tso and len(frames) > 1:
-                cost += core.cost(Kind.GSO_SEG, len(frames))
-            socket.ident = (socket.ident + len(frames)) & 0xFFFF
-            self._frame_ids.next += len(frames)
+            frames = segment.gso_segments
+            if not self._tso and frames > 1:
+                cost += core.cost(Kind.GSO_SEG, frames)
+            socket.ident = (socket.ident + frames) & 0xFFFF
+            self._frame_ids.next += frames
             if segment.retransmission:
-                self.ledger.add(f"retransmitted/{socket.flow}", len(frames))
+                self.ledger.add(f"retransmitted/{socket.flow}", frames)
             assert self.port is not None
-            self.port.send(frames, input_rank=0)
+            self.port.send(train, frames=frames, input_rank=0)
         outgoing.clear()
         return cost
 
-    def next_timer_ps(self) -> int | None:
-        """The earliest timer or opening of a socket [ps]."""
-        times = []
-        for socket in self._sockets.values():
-            if socket.opens_at_ps is not None:
-                times.append(socket.opens_at_ps)
-            elif (timer := socket.connection.next_timer_ps) is not None:
-                times.append(timer)
-        return min(times, default=None)
+    def timer_rings(self, now_ps: int) -> bool:
+        """Whether a timer or the opening of a socket is due."""
+        self.timer_ps = min((socket.due_ps() for socket in self._sockets.values()), default=NEVER)
+        return self.timer_ps <= now_ps
 
-    def run_timers(self) -> int:
+    def run_timers(self, now_ps: int) -> int:
         """Opens and times out what is due now, one socket after the other; the work done [1/10,000 cycle]."""
         assert self.core is not None
-        now_ps, cost = self.now_ps, 0
+        cost = 0
         for socket in self._sockets.values():
             at_ps = now_ps + self.core.ps(cost)
             if socket.opens_at_ps is not None and socket.opens_at_ps <= now_ps:
@@ -157,9 +151,10 @@ class Host:
                 socket.connection.open(at_ps)
                 if socket.closes:
                     socket.connection.close(at_ps)
-            elif (timer := socket.connection.next_timer_ps) is not None and timer <= now_ps:
+            elif socket.due_ps() <= now_ps:
                 socket.connection.timer(at_ps)
             cost += self.transmit(socket, at_ps, self.core)
+        self.timer_ps = min((socket.due_ps() for socket in self._sockets.values()), default=NEVER)
         return cost
 
 

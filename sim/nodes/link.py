@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Protocol
 
 import numpy as np
 from simpy.events import Event
 
+from models.buffer import Buffer
 from models.path import PathDraws
 from models.train import SOURCE, FrameTrain, join
 from sim.clock import Clock
 from sim.nodes.ledger import Ledger
 
 
-class Receiver(Protocol):
+class FarEnd(Protocol):
     """Whatever frames arrive at."""
 
-    def receive(self, train: FrameTrain) -> None: ...
+    arriving: Buffer  # where they are put, times [ps] of last bits, none before the one put before
+    known_ps: Callable[[], int]  # everything that arrives before this time is in `arriving`; the line says so
+
+    def announced(self, frames: int) -> None:
+        """Called after so many frames were put there, no later than the first of them arrives."""
 
 
 class Cable:
-    """Maps a train at once: every frame arrives `delay_ps` after its last bit left."""
+    """Every frame arrives `delay_ps` after its last bit left: a port puts it into the far end's own memory."""
 
-    def __init__(self, *, delay_ps: int, far_end: Receiver, max_train_frames: int | None) -> None:
+    def __init__(self, *, delay_ps: int, far_end: FarEnd) -> None:
         self.delay_ps = delay_ps
         self.notice_ps = delay_ps  # a frame must be announced this long after it left, at the latest
+        self.arriving = far_end.arriving
+        self.announced = far_end.announced
         self._far_end = far_end
-        self._max_train_frames = max_train_frames
 
-    def send(self, train: FrameTrain) -> None:
-        """Takes a train whose times [ps] are departures and which nobody else keeps."""
-        train.time_ps[:] += self.delay_ps
-        for part in train.cut(self._max_train_frames):
-            self._far_end.receive(part)
+    def promise(self, no_departure_before_ps: Callable[[], int]) -> None:
+        """The port says before which time [ps] no more frames than it has sent will leave."""
+        self._far_end.known_ps = lambda: no_departure_before_ps() + self.delay_ps
 
 
 class RoughCable:
@@ -48,13 +52,14 @@ class RoughCable:
         clock: Clock,
         *,
         delay_ps: int,
-        far_end: Receiver,
+        far_end: FarEnd,
         max_train_frames: int | None,
         draws: PathDraws,
         ledger: Ledger,
     ) -> None:
         self.delay_ps = delay_ps
         self.notice_ps = 0  # to order frames by arrival, they must be known when they leave
+        self.arriving = Buffer()  # as if there were no jitter
         self._clock = clock
         self._far_end = far_end
         self._max_train_frames = max_train_frames
@@ -66,14 +71,23 @@ class RoughCable:
         self._alarm = clock.alarm()
         clock.env.process(self._run())
 
-    def send(self, train: FrameTrain) -> None:
-        """Takes a train whose times [ps] are departures and which nobody else keeps."""
+    def promise(self, no_departure_before_ps: Callable[[], int]) -> None:
+        """Only what has arrived is known at the far end, whatever the port knows."""
+        self._far_end.known_ps = lambda: self._clock.now_ps
+
+    def announced(self, frames: int) -> None:
+        """So many frames have been put into `arriving`."""
+        train = self.arriving.rows(0, frames)
         late_ps, lost = self._draws.draw(train.meta[:, SOURCE])
-        arrivals = train.time_ps + self.delay_ps + late_ps
-        for i in np.flatnonzero(~lost):
-            heapq.heappush(self._held, (int(arrivals[i]), self._taken + int(i), train[i : i + 1]))
+        arrivals = train.time_ps + late_ps
+        for i in np.flatnonzero(~lost).tolist():
+            frame = FrameTrain(train.meta[i : i + 1].copy(), train.head[i : i + 1].copy(), train.pieces)
+            if len(train.pieces):
+                frame.pieces = train.pieces.copy()
+            heapq.heappush(self._held, (int(arrivals[i]), self._taken + i, frame))
         self._taken += len(train)
         self._ledger.drop("link-loss", int(lost.sum()))
+        self.arriving.clear()
         self._set_alarm()
 
     def _set_alarm(self) -> None:
@@ -93,5 +107,6 @@ class RoughCable:
                 ready.append(frame.at(at_ps))
             if ready:
                 for part in join(ready).cut(self._max_train_frames):
-                    self._far_end.receive(part)
+                    self._far_end.arriving.append(part)
+                    self._far_end.announced(len(part))
             self._set_alarm()

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.cpu.costs import Kind
-from models.forwarding.router import Verdict, forward
-from models.offload.segment import cut
-from models.payload import SYNTHETIC
-from models.train import ABSENT, FRAME_COUNT, GSO_SEGMENTS, L3, TIME_PS, Bytes, FrameTrain
+from models.forwarding.router import (
+    BEGAN_PS,
+    FRAMES,
+    HZ,
+    PRICE,
+    RUN_WORDS,
+    SEGMENT_PRICE,
+    SEGMENTS,
+    SPENT,
+    Verdict,
+    forward,
+)
+from models.train import ABSENT, FRAME_COUNT, L3, Bytes, FrameTrain, Ints
 from models.wire import ipv4, ipv6
 from sim.nodes.core import Core
 from sim.nodes.ledger import Ledger
@@ -35,13 +44,33 @@ class Router:
         self.ledger = ledger
         self.routes: dict[bytes, Egress] = {}
         self.core_ranks: dict[Core, int] = {}
+        self._run = np.zeros(RUN_WORDS, np.int64)
+        self._words = memoryview(self._run.data)
+        self._drops = np.zeros(len(Verdict), np.int64)
+        ledger.watch(self._drops, {v: f"drop/{v.label}" for v in Verdict if v != Verdict.FORWARDED})
 
-    def hand_up(self, packets: FrameTrain, spent: np.ndarray, *, began_ps: int, core: Core, extra: int) -> int:
+    def hand_up(self, packets: FrameTrain, spent: Ints, *, began_ps: int, core: Core, extra: int) -> int:
         """Routes, rewrites and transmits each packet at its inner time; returns the work done [1/10,000 cycle]."""
-        cost = 0
+        words = self._words
+        words[BEGAN_PS], words[HZ], words[SPENT] = began_ps, core.hz, extra
         for start, stop, egress in self._runs(packets):
-            cost += self._forward(packets[start:stop], spent[start:stop] + (extra + cost), began_ps, core, egress)
-        return cost
+            words[PRICE] = core.cost(Kind.FWD, stop - start) // (stop - start)
+            if egress is None:
+                self.ledger.drop("no-route", int(packets.meta[start:stop, FRAME_COUNT].sum()))
+                words[SPENT] += words[PRICE] * (stop - start)
+                continue
+            words[SEGMENT_PRICE] = 0 if egress.tso else core.profile.cost[Kind.GSO_SEG]
+            meta, head = packets.meta[start:stop], packets.head[start:stop]
+            kept = forward(
+                self._run, meta, head, spent[start:stop], self._drops, egress.source_mac, egress.next_hop_mac,
+                egress.mtu_bytes,
+            )  # fmt: skip
+            if words[SEGMENTS]:
+                core.cost(Kind.GSO_SEG, words[SEGMENTS])
+            if kept:
+                leaving = FrameTrain(meta[:kept], head[:kept], packets.pieces)
+                egress.port.send(leaving, frames=words[FRAMES], input_rank=self.core_ranks[core])
+        return words[SPENT] - extra
 
     def _runs(self, packets: FrameTrain) -> list[tuple[int, int, Egress | None]]:
         """Stretches of packets that leave by the same egress; None: no route."""
@@ -53,40 +82,6 @@ class Router:
             else:
                 runs.append((k, k + 1, egress))
         return runs
-
-    def _forward(self, packets: FrameTrain, spent: np.ndarray, began_ps: int, core: Core, egress: Egress | None) -> int:
-        n = len(packets)
-        per_packet = np.full(n, core.cost(Kind.FWD, n) // n, np.int64)
-        if egress is None:
-            self.ledger.drop("no-route", int(packets.meta[:, FRAME_COUNT].sum()))
-            return int(per_packet.sum())
-        meta, head = packets.meta.copy(), packets.head.copy()
-        verdicts = np.empty(n, np.int64)
-        forward(head, meta, verdicts, egress.source_mac, egress.next_hop_mac, egress.mtu_bytes)
-        goes = verdicts == Verdict.FORWARDED
-        if not egress.tso:
-            segments = np.where(goes & (meta[:, GSO_SEGMENTS] > 1), meta[:, GSO_SEGMENTS], 0)
-            core.cost(Kind.GSO_SEG, int(segments.sum()))
-            per_packet += segments * core.profile.cost[Kind.GSO_SEG]
-        after = np.cumsum(per_packet)
-        meta[:, TIME_PS] = [began_ps + core.ps(cost) for cost in (spent + after).tolist()]
-        if not goes.all():
-            for verdict in Verdict:
-                if verdict != Verdict.FORWARDED:
-                    self.ledger.drop(verdict.label, int(meta[verdicts == verdict, FRAME_COUNT].sum()))
-            meta, head = meta[goes], head[goes]
-        if len(meta):
-            frames = cut(FrameTrain(meta, head, packets.pieces), SYNTHETIC)
-            egress.port.send(frames, input_rank=self.core_ranks[core])
-        return int(after[-1])
-
-    def next_timer_ps(self) -> int | None:
-        """A router has no timers."""
-        return None
-
-    def run_timers(self) -> int:
-        """Nothing to run, no work."""
-        return 0
 
 
 def _destination(row: Bytes, l3: int) -> bytes:

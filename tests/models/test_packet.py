@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.packet import Route, packet, ports_of, segment_of
+from models.packet import PacketWriter, Route, packet, ports_of, segment_of
 from models.payload import SYNTHETIC
 from models.tcp.segment import ACK, PSH, SYN, Segment
 from models.train import GSO_BYTES, GSO_SEGMENTS, HEAD_BYTES, L3, L4, PAYLOAD_BYTES, TAIL_BYTES
@@ -41,6 +41,25 @@ def test_what_tcp_says_is_what_tcp_reads(seq, ack, window, tsval, tsecr, payload
     said.gso_segments = max(1, -(-payload // 1448))
     assert heard == said
     assert (cells[GSO_BYTES] > 0) == (cells[GSO_SEGMENTS] > 1) == (payload > 1448)
+
+
+SEGMENTS = st.builds(
+    Segment, U32, U32, st.sampled_from([ACK, ACK | PSH, SYN, SYN | ACK]), st.integers(0, 65535),
+    payload_bytes=st.integers(0, 5000), payload_start=st.integers(0, 99), gso_bytes=st.sampled_from([0, 1000, 1448]),
+    timestamps=st.booleans(), tsval=U32, tsecr=U32, mss=st.sampled_from([0, 1460]), window_scale=st.integers(-1, 7),
+    sack_permitted=st.booleans(), sack=st.lists(st.tuples(U32, U32), max_size=3).map(tuple),
+)  # fmt: skip
+
+
+@given(segments=st.lists(SEGMENTS, min_size=2, max_size=5), version=st.sampled_from([4, 6]))
+def test_a_writer_leaves_nothing_of_one_packet_in_the_next(segments, version):
+    """Its one row is written again and again; each time it is as if it were new."""
+    writer = PacketWriter(route(version))
+    for k, segment in enumerate(segments):
+        train = writer.write(segment, time_ps=k, ident=k, frame_id=7 * k)
+        alone = packet(segment, route(version), time_ps=k, ident=k, frame_id=7 * k)
+        assert train is writer.train
+        assert (train.head == alone.head).all() and (train.meta == alone.meta).all()
 
 
 @pytest.mark.parametrize("version", [4, 6])

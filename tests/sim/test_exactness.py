@@ -33,6 +33,10 @@ OFFLOADS: tuple[dict[str, Any], ...] = (
     {"lro": "on", "lro-engine": "lro-driver"},
     {"lro": "on", "lro-engine": "merge-everything"},
     {"gro": "on", "lro": "on", "lro-engine": "merge-everything"},
+    {"lro": "on", "lro-engine": "freebsd-lro"},
+    {"lro": "on", "lro-engine": "lro-s2io"},
+    {"gro": "on", "lro": "on", "lro-engine": "lro-82599"},
+    {"lro": "on", "lro-engine": "gro-hw-mlx5"},
 )
 RATES = ("1Gbps", "2Gbps", "4Gbps")
 DELAYS = ("1us", "2us", "4us", "12us")
