@@ -17,7 +17,7 @@ from models.offload.why import Fate, Why
 from models.packet import Route, packet
 from models.payload import SYNTHETIC
 from models.tcp.segment import ACK, PSH, Segment
-from models.train import CSUM_STATE, CSUM_VERIFIED, FRAME_COUNT, RX_HASH, join
+from models.train import CSUM_STATE, CSUM_VERIFIED, FRAME_COUNT, RX_HASH, TIME_PS, join
 from models.units import PS_PER_S
 from sim.clock import Clock
 from sim.nodes.core import NEVER, Core
@@ -26,7 +26,7 @@ from sim.nodes.napi import Napi
 from sim.nodes.nic import Nic, NicSettings
 
 PROFILE = PROFILES["2008-xeon-10g"]
-SLOTS = 40
+SLOTS = 100
 STACK_WORK = 70_000  # for each packet [1/10,000 cycle]
 PAYLOAD = 500
 
@@ -138,9 +138,9 @@ class Written:
         return self.now_ps * self._hz // PS_PER_S
 
 
-def polled(train, starts_ps, engine, merging, hz, cut):
+def polled(train, starts_ps, engine, merging, hz, cut, slots=SLOTS):
     """(Napi's stack, ledger, core, whether each poll wants more)."""
-    settings = NicSettings(rx_ring_frames=SLOTS, rx_usecs_ps=0, rx_frames=1, rx_checksum=True)
+    settings = NicSettings(rx_ring_frames=slots, rx_usecs_ps=0, rx_frames=1, rx_checksum=True)
     ledger, stack = Ledger(), Stack()
     nic = Nic(settings=settings, hardware_lro=None, ledger=ledger, max_train_frames=cut)
     core = Core(Clock(), profile=PROFILE, measured_from_ps=0, measured_to_ps=NEVER)
@@ -164,8 +164,8 @@ KINDS = ("good",) * 6 + ("pushed", "empty", "hole")
 CHOICES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9), st.sampled_from(KINDS)), min_size=1, max_size=200)
 
 
-@pytest.mark.parametrize("cut", [None, 1, 7])
-@pytest.mark.parametrize(
+CUTS = pytest.mark.parametrize("cut", [None, 1, 7])
+ENGINES = pytest.mark.parametrize(
     ("name", "merging", "hz"),
     [
         (None, PLAIN, 250),
@@ -180,10 +180,49 @@ CHOICES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9), st.sampled_fr
         ("freebsd-lro", IN_DRIVER_LRO, 250),
     ],
 )
+
+
+@CUTS
+@ENGINES
 @given(choices=CHOICES, starts=st.lists(st.integers(1, 900), min_size=1, max_size=8).map(sorted))
 def test_against_polls_written_out(name, merging, hz, cut, choices, starts):
-    train = arrivals(choices)
-    starts_ps = [start * 100_000 for start in starts]
+    same(arrivals(choices), [start * 100_000 for start in starts], name, merging, hz, cut)
+
+
+@CUTS
+@ENGINES
+def test_polls_that_use_up_their_budget_and_a_ring_that_overflows(name, merging, hz, cut):
+    """Two flows whose frames have all come before the first of three polls."""
+    train = arrivals([(k % 2, k % 9 == 0, "good") for k in range(300)])
+    ledger, wants_more = same(train, [10_000_000] * 3, name, merging, hz, cut)
+    assert wants_more[0] and ledger.counts["drop/ring-full"]
+
+
+@CUTS
+@pytest.mark.parametrize(
+    ("name", "hz", "held"),
+    [
+        ("gro", 250, [0, 0]),  # all goes up
+        ("gro", 1000, [1, 0]),  # what this tick of 1 ms saw stays
+        ("gro", 100_000, [0, 0]),  # the poll outlasts a tick of 10 us
+        ("gro-2.6.29", 250, [1, 0]),
+    ],
+)
+def test_what_a_poll_that_used_its_budget_keeps(name, hz, held, cut):
+    """64 frames of one flow, and one behind them for the next poll."""
+    train = arrivals([(0, 0, "good")] * 65)
+    train.meta[:, TIME_PS] = 10_000_000 + np.arange(65)
+    kept = []
+    for polls in (1, 2):
+        engine = make(name)
+        _, _, _, wants_more = polled(train, [10_000_200] * polls, engine, IN_GRO, hz, cut, slots=65)
+        kept.append(engine.held_packets)
+    assert wants_more == [True, False]
+    assert kept == held
+
+
+def same(train, starts_ps, name, merging, hz, cut):
+    """The ledger, and whether each poll wants more, of both ways to poll."""
     engines = [make(name) if name else None for _ in range(2)]
     written = Written(train, engines[0], merging, hz)
     wanted_more = [written.poll(start_ps) for start_ps in starts_ps]
@@ -195,10 +234,4 @@ def test_against_polls_written_out(name, merging, hz, cut, choices, starts):
     assert (ledger.booked == written.ledger.booked).all()
     assert ledger.counts["drop/ring-full"] == written.missed
     assert sorted(ledger.merge_sizes.elements()) == sorted(written.merge_sizes)
-
-
-def test_the_polls_above_do_use_up_their_budget_and_overflow_the_ring():
-    train = arrivals([(0, 1, "good")] * 150)
-    stack, ledger, _, wants_more = polled(train, [3_000_000, 3_000_000], None, PLAIN, 250, None)
-    assert wants_more == [True, False]
-    assert ledger.counts["drop/ring-full"] and len(stack.packets) > BUDGET
+    return ledger, wants_more
