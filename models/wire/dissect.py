@@ -37,7 +37,7 @@ MAX_HEAD_BYTES = 2048  # a chain of IPv6 extension headers longer than this is n
 NOTHING = -2  # in the place of a protocol number: not even a network header
 
 
-@njit
+@njit(_nrt=False)
 def dissect(row, captured, original, cells):
     """Fill the meta row `cells` from an Ethernet frame whose first `captured` of `original` bytes are in `row`.
 
@@ -45,7 +45,7 @@ def dissect(row, captured, original, cells):
     dissect_link(link.ETHERNET, row, captured, original, cells)
 
 
-@njit
+@njit(_nrt=False)
 def dissect_link(link_type, row, captured, original, cells):
     """The same for a frame of any link type in `link.KNOWN`."""
     cells[L3] = cells[L4] = cells[INNER_L3] = cells[INNER_L4] = cells[PROTOCOL] = cells[INNER_PROTOCOL] = ABSENT
@@ -59,7 +59,7 @@ def dissect_link(link_type, row, captured, original, cells):
     cells[MISSING_BYTES] = max(0, end - max(head, captured))
 
 
-@njit
+@njit(_nrt=False)
 def _headers(row, captured, original, l3, kind, cells):
     """(header bytes, end of the IP packet in the frame), with the places of the headers set on the way.
 
@@ -89,7 +89,7 @@ def _headers(row, captured, original, l3, kind, cells):
     return inner_l4, end
 
 
-@njit
+@njit(_nrt=False)
 def _network(row, captured, original, l3, kind):
     """(what is behind the network header of EtherType `kind` at `l3`, end of its packet, IP protocol number of that).
 
@@ -101,7 +101,7 @@ def _network(row, captured, original, l3, kind):
     return l3, original, NOTHING
 
 
-@njit
+@njit(_nrt=False)
 def _ipv4(row, captured, original, l3):
     if captured < l3 + ipv4.MINIMUM_BYTES or np.int64(row[l3]) >> 4 != 4:
         return min(captured, l3), original, NOTHING
@@ -120,7 +120,7 @@ def _ipv4(row, captured, original, l3):
     return l4, end, ipv4.protocol(row, l3)
 
 
-@njit
+@njit(_nrt=False)
 def _ipv6(row, captured, original, l3):
     if captured < l3 + ipv6.HEADER_BYTES or np.int64(row[l3]) >> 4 != 6:
         return min(captured, l3), original, NOTHING
@@ -139,7 +139,7 @@ def _ipv6(row, captured, original, l3):
     return l4, end, kind
 
 
-@njit
+@njit(_nrt=False)
 def _transport(row, have, l4, protocol):
     """Where the TCP, UDP or GRE header at `l4` ends; `l4` itself if it is not one that is whole within `have` bytes."""
     if protocol == tcp.PROTOCOL and have >= l4 + tcp.MINIMUM_BYTES:
@@ -154,7 +154,7 @@ def _transport(row, have, l4, protocol):
     return l4
 
 
-@njit
+@njit(_nrt=False)
 def _inside(row, have, l4, stop, protocol):
     """(where a network header starts in the tunnel of the header at `l4`, its EtherType); EtherType 0: no tunnel."""
     if protocol == ipv4.ENCAPSULATED:

@@ -58,12 +58,23 @@ def put32(row, at, value):
 def same(a, b, start, stop):
     """Whether bytes [start, stop) of rows `a` and `b` are equal."""
     at = start
-    while at + 4 <= stop:
-        if be32(a, at) != be32(b, at):
+    if stop - start < 8:
+        while at < stop:
+            if octet(a, at) != octet(b, at):
+                return False
+            at += 1
+        return True
+    while at < stop - 8:
+        if eight(a, at) != eight(b, at):
             return False
-        at += 4
-    while at < stop:
-        if octet(a, at) != octet(b, at):
-            return False
-        at += 1
-    return True
+        at += 8
+    return eight(a, stop - 8) == eight(b, stop - 8)
+
+
+@njit
+def eight(row, at):
+    """The eight bytes at `at` in whatever order is one load of the machine: a number to compare with another."""
+    value = np.int64(0)
+    for k in range(8):
+        value |= np.int64(row[np.uint64(at + k)]) << 8 * k
+    return value
