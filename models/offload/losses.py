@@ -67,11 +67,28 @@ def count(held, state, row, cells, book, cut):
             write_header(cut, row, cells, gap, nearest, start, n_bytes)
             moved = start != came_from or n_bytes != member[PAYLOAD_BYTES] or (joined and member[TAIL_BYTES] != 0)
             lost[BOUNDARY] += moved
-            fields = compare(came, member, cut, cells, gap, lost)
+            fields = 0 if is_unchanged(came, member, cut, cells, gap) else compare(came, member, cut, cells, gap, lost)
             book[FRAMES_ALTERED] += moved or fields != 0 or (joined and not is_canonical(came, member))
         j += segments_of(member) if member[PAYLOAD_BYTES] else 0  # a swallowed acknowledgement has no segment
         came_from += member[PAYLOAD_BYTES]
         slot = member[NEXT_MEMBER]
+
+
+@njit
+def is_unchanged(came, member, cut, cells, gap):
+    """Whether all of the header that `came` is in `cut` too, but for checksums: what `compare` finds nothing in, asked
+    of most frames, in a third of its time. Of what is not plain TCP, and where headers have moved, the answer is no."""
+    l3, l4, stop = member[L3], member[L4], member[HEAD_BYTES]
+    if gap or member[PROTOCOL] != tcp.PROTOCOL or member[VLAN_STRIPPED] != cells[VLAN_STRIPPED]:
+        return False
+    if cells[L3] != l3 or cells[L4] != l4 or cells[HEAD_BYTES] != stop or cells[INNER_L3] != member[INNER_L3]:
+        return False
+    start = 0
+    if ipv4.is_ipv4(came, l3):
+        if not same(came, cut, 0, l3 + ipv4.CHECKSUM):
+            return False
+        start = l3 + ipv4.SOURCE
+    return same(came, cut, start, l4 + tcp.CHECKSUM) and same(came, cut, l4 + tcp.URGENT, stop)
 
 
 @njit

@@ -12,11 +12,23 @@ from damage import unexplained
 from frames import ACK, PSH, datagram, octets, segment, timestamps, train
 from trains import frame_trains, through
 
+from models.offload import losses
 from models.offload.engine import ENGINES, LOST, make
 from models.offload.segment import cut
 from models.offload.why import Why
 from models.payload import SYNTHETIC
-from models.train import CSUM_NONE, CSUM_STATE, FRAME_ID, INNER_L3, INNER_L4, L3, L4, PROTOCOL, VLAN_STRIPPED
+from models.train import (
+    CSUM_NONE,
+    CSUM_STATE,
+    FRAME_ID,
+    HEAD_BYTES,
+    INNER_L3,
+    INNER_L4,
+    L3,
+    L4,
+    PROTOCOL,
+    VLAN_STRIPPED,
+)
 from models.wire import ipv4, tcp, udp
 from models.wire.octets import be16, put16
 
@@ -216,6 +228,20 @@ def test_what_lro_joins_does_not_come_back(name, change, field):
     assert engine.frames_altered > 0
     if field:
         assert field in {lost for lost, times in zip(LOST, engine.lost) if times}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_the_quick_look_at_a_header_agrees_with_the_comparison_of_its_fields(version):
+    came = train([segment(version=version, options=timestamps())])
+    cells, lost = came.meta[0], np.zeros(len(LOST), np.int64)
+    sums = [cells[L4] + tcp.CHECKSUM, cells[L4] + tcp.CHECKSUM + 1]
+    sums += [cells[L3] + ipv4.CHECKSUM, cells[L3] + ipv4.CHECKSUM + 1] if version == 4 else []
+    for at in range(cells[HEAD_BYTES]):
+        cut = came.head[0].copy()
+        cut[at] ^= 1
+        unchanged = losses.is_unchanged(came.head[0], cells, cut, cells, 0)
+        assert unchanged == (at in sums)
+        assert not unchanged or losses.compare(came.head[0], cells, cut, cells, 0, lost) == 0
 
 
 def test_lost_boundaries():
