@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import njit
-from models.payload import Payloads, for_capture
+from models.payload import Payloads, copy_octets, for_capture
 from models.train import (
     CAPTURED,
     COLUMNS,
@@ -94,24 +94,27 @@ class Capture:
             latest_ps = _number(train.meta, stamps_ps, seen, latest_ps)
             seen += len(train)
             yield Chunk(train, stamps_ps)
+        self.payloads = for_capture(self.file.data)  # at its end, too, the window may have moved what is held
 
 
 def _frames(data: Bytes, records: Ints) -> FrameTrain:
-    meta = np.zeros((len(records), len(COLUMNS)), np.int64)
-    widest = _describe(data, records, meta)
-    head = np.zeros((len(records), max(HEAD_WIDTH, -(-widest // 8) * 8)), np.uint8)
-    _copy_heads(data, records, meta, head)
+    meta = np.empty((len(records), len(COLUMNS)), np.int64)
+    head = np.empty((len(records), HEAD_WIDTH), np.uint8)
+    while (widest := _describe(data, records, meta, head)) > head.shape[1]:
+        head = np.empty((len(records), -(-widest // 8) * 8), np.uint8)
     return FrameTrain(meta, head)
 
 
-@njit(nogil=True)
-def _describe(data: Bytes, records: Ints, meta: Ints) -> int:
-    """Fill `meta` row by row; returns the length of the longest header."""
+@njit(nogil=True, _nrt=False)
+def _describe(data: Bytes, records: Ints, meta: Ints, head: Bytes) -> int:
+    """Fill `meta` and `head` row by row, of a header that is too long as much as fits; the length of the longest."""
     widest = 0
     for i in range(len(records)):
         start = records[i, capture_records.START]
         captured = records[i, capture_records.CAPTURED]
-        cells = meta[i]
+        cells, row = meta[i], head[i]
+        for c in range(len(cells)):
+            cells[c] = 0
         original, link_type = records[i, capture_records.ORIGINAL], records[i, capture_records.LINK_TYPE]
         dissect_link(link_type, data[start : start + captured], captured, original, cells)
         if cells[MISSING_BYTES] == 0 and cells[TAIL_BYTES] > 0:
@@ -119,15 +122,11 @@ def _describe(data: Bytes, records: Ints, meta: Ints) -> int:
         cells[SOURCE] = CAPTURED
         cells[START] = start + cells[HEAD_BYTES]
         widest = max(widest, cells[HEAD_BYTES])
+        n_bytes = min(cells[HEAD_BYTES], len(row))
+        copy_octets(data, start, n_bytes, row, 0)
+        for k in range(n_bytes, len(row)):
+            row[k] = 0
     return widest
-
-
-@njit(nogil=True, _nrt=False)
-def _copy_heads(data: Bytes, records: Ints, meta: Ints, head: Bytes) -> None:
-    for i in range(len(records)):
-        start = records[i, capture_records.START]
-        for k in range(meta[i, HEAD_BYTES]):
-            head[i, k] = data[start + k]
 
 
 @njit(nogil=True)

@@ -18,6 +18,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.ahead import Ahead
+
 Bytes = NDArray[np.uint8]
 
 WINDOW_BYTES = 1 << 21  # what a second-level cache nearly holds: bytes are still there when they are written
@@ -40,14 +42,17 @@ class Holder(Protocol):
 
 
 class Window:
-    """`data` uint8[...], of which the first `size` bytes are valid; `offset`: place in the file less place in `data`.
+    """`data` uint8[...], valid from the place the last `refill` returned, at first 0, up to `size`; `offset`: place in
+    the file less place in `data`.
 
     `ended`: nothing follows. `taken`: bytes read from the file so far, packed ones if it is packed; `total`: how many
-    there are, 0 if nobody knows."""
+    there are, 0 if nobody knows. A plain file is read ahead, into the buffer that is `data` next: new bytes come behind
+    a margin, which has room for what is kept."""
 
     def __init__(self, file: io.RawIOBase | io.BytesIO, *, window_bytes: int = WINDOW_BYTES) -> None:
         self._file = file
         self._waits = False  # a pipe: hand on what is there, do not wait for more
+        self._ahead: Ahead | None = None
         self.total = 0
         if isinstance(file, io.BytesIO):
             self.total = len(file.getbuffer())
@@ -57,16 +62,20 @@ class Window:
             self.total = 0 if self._waits else status.st_size
         self._unpacker: zlib._Decompress | None = None
         self._packed = b""
-        self._spare = np.empty(window_bytes, np.uint8)
+        self._window_bytes, self._margin = window_bytes, window_bytes // 2
         self.data: Bytes = np.empty(window_bytes, np.uint8)
+        self._next: Bytes = np.empty(self._margin + window_bytes, np.uint8)
         self.size = self.offset = self.taken = 0
         self.ended = False
         while self.size < len(GZIP_MAGIC) and not self.ended:
-            self._fill()
+            self.size += self._read_into(self.data[self.size :].data)
         if self.data[: min(self.size, 2)].tobytes() == GZIP_MAGIC:
             self._packed = self.data[: self.size].tobytes()
             self._unpacker = zlib.decompressobj(ZLIB_WITH_GZIP_HEADER)
             self.size, self.ended = 0, False
+        elif not self._waits and not isinstance(file, io.BytesIO) and self.size < self.total:
+            self._ahead = Ahead(file)
+            self._ahead.ask(self._next[self._margin :].data)
 
     @staticmethod
     def open(path: Path | str) -> Window:
@@ -75,39 +84,53 @@ class Window:
         return Window(open(sys.stdin.fileno() if standard else path, "rb", buffering=0, closefd=not standard))
 
     def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.stop()
         self._file.close()
 
     def refill(self, start: int, holders: Sequence[Holder] = ()) -> int:
         """Let go of all before `start` but for what `holders` hold, and read on: at least one byte, or `ended`.
 
         Returns the place of what was at `start`. OSError, GzipError."""
-        rest = self.size - start
-        held = sum(holder.held_payload_bytes for holder in holders)
-        room = len(self._spare)
-        while room < 2 * (held + rest):
-            room *= 2
-        new = self._spare if room == len(self._spare) else np.empty(room, np.uint8)
-        at = 0
+        if self._ahead is not None and not self.ended:
+            count = self._ahead.answer()
+            self.taken += count
+            self.ended = count < len(self._next) - self._margin
+        else:
+            count = self._read_into(self._next[self._margin :].data)
+        kept = sum(holder.held_payload_bytes for holder in holders) + self.size - start
+        if kept > self._margin:
+            self._widen(kept, count)
+        new, at = self._next, self._margin - kept
         for holder in holders:
             at = holder.move_held(self.data, new, at)
-        new[at : at + rest] = self.data[start : self.size]
-        self.data, self._spare = new, self.data
-        if len(self._spare) < room:
-            self._spare = np.empty(room, np.uint8)
+        new[at : self._margin] = self.data[start : self.size]
+        self.data, self._next = new, self.data
         self.offset += start - at
-        self.size = at + rest
-        self._fill()
+        self.size = self._margin + count
+        if len(self._next) < len(new):
+            self._next = np.empty(len(new), np.uint8)
+        if self._ahead is not None and not self.ended:
+            self._ahead.ask(self._next[self._margin :].data)
         return at
 
-    def _fill(self) -> None:
-        """Read until the window is full, at the end of the file, or when a pipe has no more for now."""
-        before = self.size
-        while self.size < len(self.data) and not self.ended:
-            if self.size > before and self._waits and not self._packed and not self._is_ready():
-                return
-            count = self._read(self.data[self.size :].data)
+    def _widen(self, kept: int, count: int) -> None:
+        """Make the margin of what is next wide enough for `kept` bytes in front of the `count` new ones."""
+        fresh = self._next[self._margin : self._margin + count]
+        self._margin = 2 * kept
+        self._next = np.empty(self._margin + self._window_bytes, np.uint8)
+        self._next[self._margin : self._margin + count] = fresh
+
+    def _read_into(self, room: memoryview) -> int:
+        """Read until `room` is full, at the end of the file, or when a pipe has no more for now; how many bytes."""
+        size = 0
+        while size < len(room) and not self.ended:
+            if size and self._waits and not self._packed and not self._is_ready():
+                break
+            count = self._read(room[size:])
             self.ended = count == 0
-            self.size += count
+            size += count
+        return size
 
     def _is_ready(self) -> bool:
         poll = select.poll()
@@ -121,7 +144,7 @@ class Window:
             return count or 0
         while True:
             if self._unpacker.eof:  # another member may follow, or zeros that fill up a block of a tape
-                self._packed = (self._unpacker.unused_data + self._packed).lstrip(b"\0")
+                self._packed = self._unpacker.unused_data.lstrip(b"\0")  # the unconsumed tail may have it once more
                 if not self._packed:
                     self._packed = self._more_packed().lstrip(b"\0")
                     if not self._packed:

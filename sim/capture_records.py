@@ -278,14 +278,13 @@ class CaptureFile:
         They are good until the next are asked for; payload that `holders` still point to is then moved for them."""
         self._holders = holders
         with _naming(self.name):
-            while self._window.size < 4 and not self._window.ended:
-                self._window.refill(0)
-            magic = self.data[:4].tobytes()
+            at = self._have(0, 4)
+            magic = self.data[at : at + 4].tobytes()
             if not magic:
-                raise self._error(0, "nothing", WANTED)
+                raise self._error(at, "nothing", WANTED)
             if magic != SECTION_MAGIC and magic not in PCAP_MAGIC:
-                raise self._error(0, magic.hex(" "), WANTED)
-            for records in self._pcapng() if magic == SECTION_MAGIC else self._pcap(*PCAP_MAGIC[magic]):
+                raise self._error(at, magic.hex(" "), WANTED)
+            for records in self._pcapng(at) if magic == SECTION_MAGIC else self._pcap(at, *PCAP_MAGIC[magic]):
                 self._check_links(records)
                 self.frames += len(records)
                 yield records
@@ -311,10 +310,11 @@ class CaptureFile:
             row = records[other]
             raise self._error(int(row[START]), f"a frame of {link_name(int(row[LINK_TYPE]))}", wanted)
 
-    def _pcap(self, order: Order, unit_ps: int) -> Iterator[Ints]:
-        at = self._have(0, PCAP_HEADER_BYTES)
-        if len(self.data) < PCAP_HEADER_BYTES:
-            raise self._error(0, f"a file of {len(self.data)} bytes", f"a pcap header of {PCAP_HEADER_BYTES} bytes")
+    def _pcap(self, at: int, order: Order, unit_ps: int) -> Iterator[Ints]:
+        at = self._have(at, PCAP_HEADER_BYTES)
+        if len(self.data) - at < PCAP_HEADER_BYTES:
+            found = f"a file of {len(self.data) - at} bytes"
+            raise self._error(at, found, f"a pcap header of {PCAP_HEADER_BYTES} bytes")
         link_type = self._int(at + 20, 4, order) & 0xFFFF  # the upper bits say whether there is an FCS
         at += PCAP_HEADER_BYTES
         while True:
@@ -328,8 +328,7 @@ class CaptureFile:
                 return
             at = self._go_on(why, at, length, "record")
 
-    def _pcapng(self) -> Iterator[Ints]:
-        at = 0
+    def _pcapng(self, at: int) -> Iterator[Ints]:
         order: Order = "big"
         interfaces: list[list[int]] = []
         last = np.array([UNTIMED, 0], np.int64)

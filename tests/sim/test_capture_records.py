@@ -85,6 +85,12 @@ def test_however_little_is_read_at_once_it_is_the_same(window_bytes):
         assert through_window(content, window_bytes) == [(frame, len(frame)) for frame in FRAMES]
 
 
+@pytest.mark.parametrize("window_bytes", range(4, 40))
+def test_a_member_that_ends_where_a_window_does_is_read_once(window_bytes):
+    content = gzip.compress(pcap()[:100]) + gzip.compress(pcap()[100:])
+    assert through_window(content, window_bytes) == [(frame, len(frame)) for frame in FRAMES]
+
+
 def test_several_members_and_zeros_behind_them_are_gzip():
     content = pcap()
     assert read(gzip.compress(content[:100]) + gzip.compress(content[100:]) + bytes(9)) == SAME
