@@ -18,8 +18,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.ahead import Ahead
-
 Bytes = NDArray[np.uint8]
 
 WINDOW_BYTES = 1 << 21  # what a second-level cache nearly holds: bytes are still there when they are written
@@ -46,13 +44,12 @@ class Window:
     the file less place in `data`.
 
     `ended`: nothing follows. `taken`: bytes read from the file so far, packed ones if it is packed; `total`: how many
-    there are, 0 if nobody knows. A plain file is read ahead, into the buffer that is `data` next: new bytes come behind
-    a margin, which has room for what is kept."""
+    there are, 0 if nobody knows. New bytes come into the buffer that is `data` next, behind a margin that has room for
+    what is kept."""
 
     def __init__(self, file: io.RawIOBase | io.BytesIO, *, window_bytes: int = WINDOW_BYTES) -> None:
         self._file = file
         self._waits = False  # a pipe: hand on what is there, do not wait for more
-        self._ahead: Ahead | None = None
         self.total = 0
         if isinstance(file, io.BytesIO):
             self.total = len(file.getbuffer())
@@ -73,9 +70,6 @@ class Window:
             self._packed = self.data[: self.size].tobytes()
             self._unpacker = zlib.decompressobj(ZLIB_WITH_GZIP_HEADER)
             self.size, self.ended = 0, False
-        elif not self._waits and not isinstance(file, io.BytesIO) and self.size < self.total:
-            self._ahead = Ahead(file)
-            self._ahead.ask(self._next[self._margin :].data)
 
     @staticmethod
     def open(path: Path | str) -> Window:
@@ -84,20 +78,13 @@ class Window:
         return Window(open(sys.stdin.fileno() if standard else path, "rb", buffering=0, closefd=not standard))
 
     def close(self) -> None:
-        if self._ahead is not None:
-            self._ahead.stop()
         self._file.close()
 
     def refill(self, start: int, holders: Sequence[Holder] = ()) -> int:
         """Let go of all before `start` but for what `holders` hold, and read on: at least one byte, or `ended`.
 
         Returns the place of what was at `start`. OSError, GzipError."""
-        if self._ahead is not None and not self.ended:
-            count = self._ahead.answer()
-            self.taken += count
-            self.ended = count < len(self._next) - self._margin
-        else:
-            count = self._read_into(self._next[self._margin :].data)
+        count = self._read_into(self._next[self._margin :].data)
         kept = sum(holder.held_payload_bytes for holder in holders) + self.size - start
         if kept > self._margin:
             self._widen(kept, count)
@@ -110,8 +97,6 @@ class Window:
         self.size = self._margin + count
         if len(self._next) < len(new):
             self._next = np.empty(len(new), np.uint8)
-        if self._ahead is not None and not self.ended:
-            self._ahead.ask(self._next[self._margin :].data)
         return at
 
     def _widen(self, kept: int, count: int) -> None:

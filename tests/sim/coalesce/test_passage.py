@@ -41,7 +41,7 @@ def test_what_is_held_survives_the_end_of_what_was_read(engine, budget, tmp_path
     whole, *small = (
         packets_of(file, engine, tmp_path, window_bytes=size, polls=Polls(gap_ps=gap_ps, budget=budget))
         for size in (WINDOW_BYTES, len(content), 70_000, 1_600)
-        for file in (io.BytesIO(content), (tmp_path / "in").open("rb", buffering=0))  # the latter is read ahead
+        for file in (io.BytesIO(content), (tmp_path / "in").open("rb", buffering=0))
     )
     assert small == 7 * [whole]
 
