@@ -1,10 +1,11 @@
-"""The one door to numba: `njit`, with a cache that notices edits.
+"""The one door to numba: `njit`, with a cache that notices edits, and `structref`.
 
 Models: nothing; it compiles the per-frame loops of the models.
 Leaves out: parallel loops and fast-math, so that compiled and plain Python give the same bits.
 Sources: numba's documentation of `cache=True`: a cached kernel is dropped when its own file changes, not when a kernel
     it calls from another file does.
-Checked by: tests/models/test_compiled.py edits a called module and sees the change.
+Checked by: tests/models/test_compiled.py edits a called module and sees the change; tests/sim/test_plain.py compares
+    whole simulations with plain Python.
 
 The cache folder is named after the contents of every models/**/*.py, and set before the first kernel is made. It lies
 in the user's cache folder, or in a private temporary one where that cannot be written: a cache holds machine code, so
@@ -102,6 +103,10 @@ def set_cache_folder(models: Path) -> Path:
 CACHE_FOLDER = set_cache_folder(Path(__file__).parent)
 
 import numba  # noqa: E402 -- reads NUMBA_CACHE_DIR when it is imported
+from numba.core.types import StructRef as StructRef  # noqa: E402
+from numba.experimental import structref as structref  # noqa: E402
+
+JIT_DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 
 @overload

@@ -13,8 +13,10 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from models.offload.kernel import njit
 from models.tcp.segment import Segment
 from models.train import (
+    ABSENT,
     CSUM_PARTIAL,
     CSUM_STATE,
     FRAME_COUNT,
@@ -32,20 +34,20 @@ from models.train import (
     SOURCE,
     START,
     TIME_PS,
+    Bytes,
     FrameTrain,
 )
 from models.wire import ethernet, tcp
 from models.wire.checksum import fold
+from models.wire.octets import be32
 
 Address = IPv4Address | IPv6Address
 TTL = 64
 _SYN = tcp.SYN
-_FIXED = struct.Struct("!HHIIBBHHH")
 _TCP = struct.Struct("!IIBBHHH")  # from the sequence number on
 _IPV4 = struct.Struct("!6H")
 _IPV6 = struct.Struct("!IHBB")
 _STAMPS = struct.Struct("!III")
-_STAMPS_FRONT = 0x0101080A  # NOP, NOP, timestamps, length 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ class PacketWriter:
         row, cells, l4 = self._row, self._cells, self._l4
         at = l4 + tcp.MINIMUM_BYTES
         if segment.timestamps and not segment.flags & _SYN and not segment.sack:
-            _STAMPS.pack_into(row, at, _STAMPS_FRONT, segment.tsval, segment.tsecr)
+            _STAMPS.pack_into(row, at, tcp.ALIGNED_TIMESTAMPS, segment.tsval, segment.tsecr)
             end = at + _STAMPS.size
         else:
             options = _options(segment)
@@ -134,56 +136,60 @@ def packet(segment: Segment, route: Route, *, time_ps: int, ident: int, frame_id
     return PacketWriter(route).write(segment, time_ps=time_ps, ident=ident, frame_id=frame_id)
 
 
-def segment_of(row: bytes, cells: list[int]) -> Segment:
-    """What TCP reads from a received packet: `row` its header bytes, `cells` its row of `meta` as a list."""
-    l4 = cells[L4]
-    _, _, seq, ack, offset, flags, window, _, _ = _FIXED.unpack_from(row, l4)
-    segment = Segment(
-        seq,
-        ack,
-        flags,
-        window,
-        payload_bytes=cells[PAYLOAD_BYTES],
-        payload_start=cells[START],
-        gso_bytes=cells[GSO_BYTES],
-        gso_segments=cells[GSO_SEGMENTS],
-    )
-    options = row[l4 + tcp.MINIMUM_BYTES : l4 + (offset >> 4) * 4]
-    if len(options) == tcp.TIMESTAMP_OPTION_BYTES and options[:4] == b"\x01\x01\x08\x0a":
-        segment.timestamps = True
-        segment.tsval = int.from_bytes(options[4:8], "big")
-        segment.tsecr = int.from_bytes(options[8:12], "big")
-    elif options:
-        _read_options(options, segment)
-    return segment
+# what `look` writes of each received packet
+(
+    PORTS,  # source << 16 | destination; ABSENT: not TCP
+    SEQ,
+    ACK,
+    FLAGS,
+    WINDOW,
+    PAYLOAD,
+    STREAM_START,
+    SEGMENT_BYTES,
+    SEGMENTS,
+    TSVAL,
+    TSECR,
+    STAMPED,  # 1: there are timestamps
+    OTHERWISE,  # 1: there are options in another form than two NOPs and timestamps
+    SPENT,  # work done when the packet comes up [1/10,000 cycle]
+    FRAMES,
+    SEEN_WORDS,
+) = range(16)
 
 
-def ports_of(row: bytes, l4: int) -> tuple[int, int]:
-    """(source port, destination port) of a received packet."""
-    return row[l4] << 8 | row[l4 + 1], row[l4 + 2] << 8 | row[l4 + 3]
+@njit
+def look(meta, head, packets, spent, seen):
+    """Write what TCP reads of the first `packets` received packets to `seen` int64[packets, SEEN_WORDS]."""
+    for k in range(packets):
+        cells, row, words = meta[k], head[k], seen[k]
+        words[PORTS] = ABSENT
+        words[SPENT], words[FRAMES] = spent[k], cells[FRAME_COUNT]
+        if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] < 0:
+            continue
+        l4 = cells[L4]
+        words[PORTS], words[SEQ], words[ACK] = tcp.ports(row, l4), tcp.seq(row, l4), tcp.ack(row, l4)
+        words[FLAGS], words[WINDOW] = tcp.flags(row, l4), tcp.window(row, l4)
+        words[PAYLOAD], words[STREAM_START] = cells[PAYLOAD_BYTES], cells[START]
+        words[SEGMENT_BYTES], words[SEGMENTS] = cells[GSO_BYTES], cells[GSO_SEGMENTS]
+        at, n_bytes = l4 + tcp.MINIMUM_BYTES, cells[HEAD_BYTES] - l4 - tcp.MINIMUM_BYTES
+        words[STAMPED] = n_bytes == tcp.TIMESTAMP_OPTION_BYTES and be32(row, at) == tcp.ALIGNED_TIMESTAMPS
+        words[OTHERWISE] = n_bytes > 0 and not words[STAMPED]
+        words[TSVAL], words[TSECR] = 0, 0
+        if words[STAMPED]:
+            words[TSVAL], words[TSECR] = be32(row, at + 4), be32(row, at + 8)
 
 
-def _options(segment: Segment) -> bytes:
-    stamps = b""
-    if segment.timestamps:
-        stamps = struct.pack("!BBII", tcp.OPTION_TIMESTAMPS, 10, segment.tsval, segment.tsecr)
-    if segment.flags & _SYN:
-        options = struct.pack("!BBH", tcp.OPTION_MSS, 4, segment.mss) if segment.mss else b""
-        if segment.sack_permitted:
-            options += bytes((tcp.OPTION_SACK_PERMITTED, 2)) + stamps
-        else:
-            options += b"\x01\x01" * bool(stamps) + stamps
-        if segment.window_scale >= 0:
-            options += bytes((tcp.OPTION_NOP, tcp.OPTION_WINDOW_SCALE, 3, segment.window_scale))
-        return options + b"\x01" * (-len(options) % 4)
-    options = b"\x01\x01" + stamps if stamps else b""
-    if segment.sack:
-        options += bytes((1, 1, tcp.OPTION_SACK, 2 + 8 * len(segment.sack)))
-        options += b"".join(struct.pack("!II", *block) for block in segment.sack)
-    return options
+def segment_of(seen: list[int]) -> Segment:
+    """What TCP reads of a received packet: its row of `look`. Options in another form are still to be read."""
+    return Segment(
+        seen[SEQ], seen[ACK], seen[FLAGS], seen[WINDOW], seen[PAYLOAD], seen[STREAM_START], seen[SEGMENT_BYTES],
+        seen[SEGMENTS], seen[TSVAL], seen[TSECR], seen[STAMPED] == 1,
+    )  # fmt: skip
 
 
-def _read_options(options: bytes, segment: Segment) -> None:
+def read_options(row: Bytes, l4: int, segment: Segment) -> None:
+    """Read the TCP options in a packet's head uint8[width], whose TCP header starts at `l4`, whatever their form."""
+    options = row[l4 + tcp.MINIMUM_BYTES : l4 + int(tcp.header_bytes(row, l4))].tobytes()
     at = 0
     while at < len(options) and options[at] != tcp.OPTION_END:
         kind = options[at]
@@ -207,3 +213,23 @@ def _read_options(options: bytes, segment: Segment) -> None:
             edges = struct.unpack(f"!{(length - 2) // 4}I", value)
             segment.sack = tuple(zip(edges[0::2], edges[1::2], strict=True))
         at += length
+
+
+def _options(segment: Segment) -> bytes:
+    stamps = b""
+    if segment.timestamps:
+        stamps = struct.pack("!BBII", tcp.OPTION_TIMESTAMPS, 10, segment.tsval, segment.tsecr)
+    if segment.flags & _SYN:
+        options = struct.pack("!BBH", tcp.OPTION_MSS, 4, segment.mss) if segment.mss else b""
+        if segment.sack_permitted:
+            options += bytes((tcp.OPTION_SACK_PERMITTED, 2)) + stamps
+        else:
+            options += b"\x01\x01" * bool(stamps) + stamps
+        if segment.window_scale >= 0:
+            options += bytes((tcp.OPTION_NOP, tcp.OPTION_WINDOW_SCALE, 3, segment.window_scale))
+        return options + b"\x01" * (-len(options) % 4)
+    options = b"\x01\x01" + stamps if stamps else b""
+    if segment.sack:
+        options += bytes((1, 1, tcp.OPTION_SACK, 2 + 8 * len(segment.sack)))
+        options += b"".join(struct.pack("!II", *block) for block in segment.sack)
+    return options

@@ -99,7 +99,7 @@ class FrameTrain:
     """`meta` int64[n, len(COLUMNS)], `head` uint8[n, width], `pieces` int64[m, len(PIECE_COLUMNS)].
 
     Whoever is handed a train may keep slices of it, so nobody writes into one it did not make; but for what shares the
-    memory of a `Buffer`, or of what an engine delivers to a poll, which is the receiver's own until it returns.
+    block of a `Memory`, or of what an engine delivers to a poll, which is the receiver's own until it returns.
     Invariant: times do not decrease; the pieces of a row sum to its `payload_bytes`."""
 
     meta: Ints
@@ -148,6 +148,15 @@ class FrameTrain:
         if max_frames is None or len(self) <= max_frames:
             return (self,) if len(self) else ()
         return (self[k : k + max_frames] for k in range(0, len(self), max_frames))
+
+    def packed(self) -> FrameTrain:
+        """A copy that shares nothing, whose `pieces` are those of its rows, in their order."""
+        meta, used, packed = self.meta.copy(), 0, [_NO_PIECES]
+        for i in np.flatnonzero(meta[:, PIECE_COUNT] > 1).tolist():
+            packed.append(self.payload_of(i))
+            meta[i, FIRST_PIECE] = used
+            used += len(packed[-1])
+        return FrameTrain(meta, self.head.copy(), np.concatenate(packed) if used else _NO_PIECES)
 
     def payload_of(self, row: int) -> Ints:
         """The pieces of one row's payload, int64[k, len(PIECE_COLUMNS)], in order."""

@@ -12,13 +12,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_interface
 import numpy as np
 
 from models.cpu.profiles import PROFILES
+from models.memory import Memory
 from models.offload.engine import Engine, make
 from models.offload.names import Place
 from models.packet import Address, Route
 from models.path import PathDraws
+from models.queue import Ports
 from models.tcp.config import TcpConfig
 from models.tcp.connection import UNLIMITED, Connection
-from models.train import Bytes
 from sim.clock import Clock
 from sim.nodes.core import Core
 from sim.nodes.host import FrameIds, Host, Socket
@@ -27,7 +28,7 @@ from sim.nodes.link import Cable, RoughCable
 from sim.nodes.napi import Napi
 from sim.nodes.nic import Nic, NicSettings
 from sim.nodes.port import Port
-from sim.nodes.router import Egress, Router
+from sim.nodes.router import Router
 from sim.scenario import Flow, Link, LinkEnd, Scenario, variant
 from sim.scenario import Nic as NicScenario
 from sim.scenario import Node as NodeScenario
@@ -86,6 +87,9 @@ class _Builder:
         self._scenario = scenario
         self._clock = Clock()
         self._frame_ids = FrameIds()
+        cards, lines = sum(len(node.nics) for node in scenario.nodes.values()), 2 * len(scenario.links)
+        self._memory = Memory(queues=2 * cards + 2 * lines)  # what arrives and a ring; what waits and a rough cable's
+        self._line_ends = Ports(self._memory, ports=lines)
         self._nodes: dict[str, BuiltNode] = {}
         self._ports: dict[LinkEnd, Port] = {}
         self._peer: dict[LinkEnd, LinkEnd] = {}
@@ -145,8 +149,7 @@ class _Builder:
             model.core = cores[next(iter(machine.nics.values())).core] if machine.nics else cores[0]
             model.core.run_stack(model)
         else:
-            model = Router(ledger=ledger)
-            model.core_ranks = {core: rank for rank, core in enumerate(cores)}
+            model = Router(ledger=ledger, ports=self._line_ends)
         node = BuiltNode(name, model, ledger, cores)
         for nic_name, settings in machine.nics.items():
             self._card(node, nic_name, settings, machine)
@@ -171,6 +174,7 @@ class _Builder:
                 rx_checksum=settings.rx_checksum,
             ),
             hardware_lro=hardware_lro,
+            memory=self._memory,
             ledger=node.ledger,
             max_train_frames=cut,
         )
@@ -178,7 +182,8 @@ class _Builder:
         napi = Napi(
             nic=nic,
             core=core,
-            stack=node.model,
+            serves=node.model,
+            rank_in=settings.core if isinstance(node.model, Router) else 0,
             gro=gro,
             driver_lro=driver_lro,
             ledger=node.ledger,
@@ -209,6 +214,7 @@ class _Builder:
                 self._clock,
                 delay_ps=link.delay_ps,
                 far_end=far_end,
+                memory=self._memory,
                 max_train_frames=scenario.max_train_frames,
                 draws=PathDraws(seed=scenario.seed, link=direction, loss=link.loss, jitter_ps=link.jitter_ps),
                 ledger=ledger,
@@ -217,15 +223,21 @@ class _Builder:
             cable = Cable(delay_ps=link.delay_ps, far_end=far_end)
         node = self._nodes[near.node]
         is_router = isinstance(node.model, Router)
-        self._ports[near] = Port(
+        card = scenario.nodes[near.node].nics[near.nic]
+        port = self._ports[near] = Port(
             self._clock,
+            ports=self._line_ends,
             rate_bps=link.rate_bps,
             queue_frames=link.queue_frames if is_router else None,
             cable=cable,
             inputs=len(node.cores) if is_router else 1,
             ledger=node.ledger,
+            mtu_bytes=card.mtu_bytes,
+            cuts=card.tso,
             max_train_frames=scenario.max_train_frames,
         )
+        if isinstance(node.model, Router):
+            node.model.add(port, macs=self._macs[far] + self._macs[near])
         self._lines.append(cable)
 
     def _attach_ports(self) -> None:
@@ -258,18 +270,10 @@ class _Builder:
             near = self._next_hops(other).get(name)
             if near is None:
                 continue
-            settings = self._scenario.nodes[name].nics[near.nic]
-            egress = Egress(
-                port=self._ports[near],
-                source_mac=_mac_row(self._macs[near]),
-                next_hop_mac=_mac_row(self._macs[self._peer[near]]),
-                mtu_bytes=settings.mtu_bytes,
-                tso=settings.tso,
-            )
             for end, addresses in self._addresses.items():
                 if end.node == other:
                     for address in addresses.values():
-                        router.routes[address.packed] = egress
+                        router.route(address.packed, self._ports[near])
 
     def _connect(self, flow: Flow, name: str, number: int) -> Socket:
         """Both sockets of one connection; the receiving one is returned."""
@@ -333,7 +337,3 @@ class _Builder:
 def _window_scale(window_bytes: int) -> int:
     """The smallest shift with which 16 bits hold the window, RFC 7323 section 2.3; at most 14."""
     return min(14, max(0, (window_bytes >> 16).bit_length()))
-
-
-def _mac_row(mac: bytes) -> Bytes:
-    return np.frombuffer(mac, np.uint8).copy()

@@ -5,20 +5,34 @@ Models: TTL or hop limit, IPv4 header checksum, MAC addresses, the length test a
 Leaves out: ICMP answers, fragmentation of packets without DF, options, filtering.
 Sources: RFC 1812 section 5; RFC 1624; Linux net/ipv4/ip_forward.c (order of the tests), skb_warn_if_lro in
     include/linux/skbuff.h, skb_gso_validate_network_len.
-Checked by: tests/models/forwarding/test_router.py.
+Checked by: tests/models/forwarding/test_router.py; tests/sim/nodes/test_router.py within polls.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
-from models.compiled import njit
-from models.cpu.costs import work_ps_compiled
-from models.offload.segment import segments_of
-from models.train import ABSENT, FRAME_COUNT, GSO_BYTES, GSO_SEGMENTS, GSO_TYPE, HEAD_BYTES, L3, PAYLOAD_BYTES, TIME_PS
+import numpy as np
+
+from models.cpu.costs import Kind, work_ps_compiled
+from models.offload.kernel import njit
+from models.queue import CUTS, MTU_BYTES, join_queue, takes
+from models.train import (
+    ABSENT,
+    FRAME_COUNT,
+    GSO_BYTES,
+    GSO_SEGMENTS,
+    GSO_TYPE,
+    HEAD_BYTES,
+    L3,
+    PAYLOAD_BYTES,
+    TIME_PS,
+    Ints,
+)
 from models.wire import ethernet, ipv4, ipv6
 from models.wire.checksum import ipv4_header
-from models.wire.octets import put16
+from models.wire.octets import be32, put16
 
 
 class Verdict(IntEnum):
@@ -29,57 +43,90 @@ class Verdict(IntEnum):
     LRO_GUARD = 2
     TTL_EXPIRED = 3
     TOO_BIG = 4
+    NO_ROUTE = 5
 
     @property
     def label(self) -> str:
         return self.name.lower().replace("_", "-")
 
 
-_FORWARDED, _NOT_IP, _LRO_GUARD, _TTL_EXPIRED, _TOO_BIG = (int(verdict) for verdict in Verdict)
+_FORWARDED, _NOT_IP, _LRO_GUARD, _TTL_EXPIRED, _TOO_BIG, _NO_ROUTE = (int(verdict) for verdict in Verdict)
+_FWD, _GSO_SEG = int(Kind.FWD), int(Kind.GSO_SEG)
+
+HIGH, LOW, BY_PORT = range(3)  # columns of a forwarding table: the halves of an address, and where it leaves
+_IPV4_HIGH = -1  # no address of a host starts with 64 ones
 
 
-# what `forward` does with a run of packets, int64[...]: the caller sets the first five
-BEGAN_PS, HZ, PRICE, SEGMENT_PRICE, SPENT, SEGMENTS, FRAMES, RUN_WORDS = range(8)
-
-
-@njit
-def forward(run, meta, head, spent, drops, source_mac, destination_mac, mtu_bytes):
-    """Rewrite the packets for one egress; returns how many may go, which are then the first rows.
-
-    `run` as named above: when the poll's take began [ps], the core's clock [cycles/s], the work of a packet and of a
-    segment cut [1/10,000 cycle], the work before, which grows; segments cut in software and frames that will leave.
-    `spent` int64[n]: work when each packet comes, on top; a packet leaves when its own is done. `drops`
-    int64[verdicts] grows by frames. `meta` and `head` are the caller's own, MACs uint8[6]."""
-    kept = 0
-    run[SEGMENTS] = run[FRAMES] = 0
-    for i in range(len(meta)):
-        cells, row = meta[i], head[i]
-        verdict = _verdict(row, cells, mtu_bytes)
-        run[SPENT] += run[PRICE]
-        if verdict != _FORWARDED:
-            drops[verdict] += cells[FRAME_COUNT]
-            continue
-        if run[SEGMENT_PRICE] and cells[GSO_SEGMENTS] > 1:
-            run[SEGMENTS] += cells[GSO_SEGMENTS]
-            run[SPENT] += cells[GSO_SEGMENTS] * run[SEGMENT_PRICE]
-        cells[TIME_PS] = run[BEGAN_PS] + work_ps_compiled(spent[i] + run[SPENT], run[HZ])
-        run[FRAMES] += segments_of(cells)
-        _rewrite(row, cells[L3], source_mac, destination_mac)
-        if kept != i:
-            for c in range(len(cells)):
-                meta[kept, c] = cells[c]
-            for c in range(len(row)):
-                head[kept, c] = row[c]
-        kept += 1
-    return kept
+def table(routes: Mapping[bytes, int]) -> Ints:
+    """int64[n, 3]: a forwarding table, from packed addresses of hosts to numbers of ports."""
+    rows = []
+    for address, port in routes.items():
+        high, low = (-1).to_bytes(8, "big", signed=True), address.rjust(8, b"\0")
+        if len(address) == 16:
+            high, low = address[:8], address[8:]
+        rows.append((*(int.from_bytes(half, "big", signed=True) for half in (high, low)), port))
+    return np.array(sorted(rows), np.int64).reshape(len(rows), 3)
 
 
 @njit
-def _rewrite(row, l3, source_mac, destination_mac):
-    for k in range(6):
-        row[ethernet.DESTINATION + k] = destination_mac[k]
-        row[ethernet.SOURCE + k] = source_mac[k]
-    if row[l3] >> 4 == 4:
+def route(routes, row, l3):
+    """The port for the packet's destination in the table `routes`; ABSENT if it has none."""
+    if ipv4.is_ipv4(row, l3):
+        high, low = np.int64(_IPV4_HIGH), be32(row, l3 + ipv4.DESTINATION)
+    else:
+        at = l3 + ipv6.DESTINATION
+        high, low = be32(row, at) << 32 | be32(row, at + 4), be32(row, at + 8) << 32 | be32(row, at + 12)
+    first, end = 0, len(routes)
+    while first < end:
+        middle = (first + end) // 2
+        if routes[middle, HIGH] < high or (routes[middle, HIGH] == high and routes[middle, LOW] < low):
+            first = middle + 1
+        else:
+            end = middle
+    if first < len(routes) and routes[first, HIGH] == high and routes[first, LOW] == low:
+        return routes[first, BY_PORT]
+    return np.int64(ABSENT)
+
+
+@njit
+def forward(
+    packet, head, their_pieces, began_ps, hz, spent, rank_in, prices, counts, routes, drops, payloads, ports, macs,
+    state, meta, heads, pieces, row, rank,
+):  # fmt: skip
+    """Pass on one packet, `packet` int64[1, columns] and `head` uint8[1, width], which are changed in place.
+
+    It comes when the core has done `spent` [1/10,000 cycle] since `began_ps`, and enters the queue of its port when its
+    own work is done: (whether there was room, that work, port or ABSENT). Without room nothing is done, and what is
+    short is in the port's words.
+    `drops` int64[verdicts] grows by frames, `counts` int64[kinds] by units of work."""
+    cells, octets = packet[0], head[0]
+    port, verdict = np.int64(ABSENT), _NOT_IP
+    if cells[L3] != ABSENT:
+        port, verdict = route(routes, octets, cells[L3]), _NO_ROUTE
+    if port != ABSENT:
+        verdict = judge(octets, cells, ports[port, MTU_BYTES])
+    if verdict == _FORWARDED and not takes(ports[port], packet, state):
+        return False, np.int64(0), port
+    work = prices[_FWD]
+    counts[_FWD] += 1
+    if verdict != _FORWARDED:
+        drops[verdict] += cells[FRAME_COUNT]
+        return True, work, np.int64(ABSENT)
+    if not ports[port, CUTS] and cells[GSO_SEGMENTS] > 1:
+        counts[_GSO_SEG] += cells[GSO_SEGMENTS]
+        work += cells[GSO_SEGMENTS] * prices[_GSO_SEG]
+    cells[TIME_PS] = began_ps + work_ps_compiled(spent + work, hz)
+    rewrite(octets, cells[L3], macs[port])
+    join_queue(packet, head, their_pieces, payloads, rank_in, ports[port], state, meta, heads, pieces, row, rank)
+    return True, work, port
+
+
+@njit
+def rewrite(row, l3, macs):
+    """What a router changes in a header; `macs` uint8[12] is what it writes in front, destination first."""
+    for k in range(12):
+        row[ethernet.DESTINATION + k] = macs[k]
+    if ipv4.is_ipv4(row, l3):
         row[l3 + ipv4.TTL] -= 1
         put16(row, l3 + ipv4.CHECKSUM, ipv4_header(row, l3))
     else:
@@ -87,13 +134,14 @@ def _rewrite(row, l3, source_mac, destination_mac):
 
 
 @njit
-def _verdict(row, cells, mtu_bytes):
+def judge(row, cells, mtu_bytes):
+    """The Verdict on a packet that leaves by a link of `mtu_bytes`."""
     l3 = cells[L3]
     if l3 == ABSENT:
         return _NOT_IP
     if cells[GSO_BYTES] and not cells[GSO_TYPE]:
         return _LRO_GUARD
-    lives = ipv4.ttl(row, l3) if row[l3] >> 4 == 4 else ipv6.hop_limit(row, l3)
+    lives = ipv4.ttl(row, l3) if ipv4.is_ipv4(row, l3) else ipv6.hop_limit(row, l3)
     if lives <= 1:
         return _TTL_EXPIRED
     payload = cells[GSO_BYTES] if cells[GSO_BYTES] else cells[PAYLOAD_BYTES]

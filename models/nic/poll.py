@@ -1,81 +1,136 @@
-"""What one NAPI poll does between two moments at which anybody else matters: take, merge, price, take again.
+"""What one NAPI poll does between two moments at which anybody else matters: take, merge, price, pass on, take again.
 
 Models: takes of what has arrived, merging, the price of all of it, and the time that passes with each take; the flush
-    at the end. `now` moves on as work is done, up to `limit`.
-Leaves out: what happens to packets that go up (the caller's, who adds its work to `cost`), interrupts, other cards.
+    at the end; on a router, forwarding into the queue of a port and onto its line. `now` moves on as work is done, up
+    to `limit`.
+Leaves out: what a host's stack does with packets (the caller's, who adds its work to `cost`), interrupts, other cards.
 Sources: net/core/dev.c, __napi_poll and napi_complete_done, for what is flushed when.
-Checked by: tests/sim/nodes/test_napi.py against polls written out; tests/sim/test_exactness.py, which runs whole
-    scenarios a frame and an event at a time.
+Checked by: tests/sim/nodes/test_napi.py and test_router.py against polls written out; tests/sim/test_exactness.py,
+    which runs whole scenarios a frame and an event at a time.
 
-The caller calls again until it gets FLUSHED: after GO_UP it hands packets up, after WAIT it lets the clock catch up
-with `now`, after LOOK it lets the card's own engine work, after MERGE and FLUSH the driver's or the stack's, if that is
-not one of those whose rules are compiled into this loop.
+The caller calls again until it gets FLUSHED, and before that does what the status asks for:
+WAIT: let the clock catch up with `now`. LOOK: let the card's own engine work, and set `settled`. MERGE, FLUSH: let an
+engine work whose rules are not compiled into this loop, and set `merged`. SHOW: show the part of a take to whoever
+records it, and set `shown`. GO_UP: hand packets to the host's stack, and set `packets` to 0. TELL: tell far ends of
+frames sent. NO_ROOM: make room in the queue that the words of port `at_port` name. GROW: make room in the engine.
 """
 
 from __future__ import annotations
 
-from models.buffer import FIRST, KEPT
-from models.cpu.costs import work_ps_compiled
+from models.cpu.costs import Kind, work_ps_compiled
 from models.cpu.receive import PLAIN, price
+from models.forwarding.router import forward
+from models.memory import BASE, END, FIRST, KEPT
 from models.nic.ring import give_back, settle
 from models.offload import books, flow_table
-from models.offload.held import HELD_PACKETS, JIFFY, LAST_TIME_PS, OUT_PACKETS
+from models.offload.held import AUDIT, HELD_MEMBERS, HELD_PACKETS, HELD_PIECES, JIFFY, LAST_TIME_PS, OUT_PACKETS
 from models.offload.kernel import njit
 from models.offload.why import Fate, Why
-from models.train import FRAME_COUNT, PAYLOAD_BYTES
+from models.packet import look
+from models.payload import Payloads
+from models.queue import ALWAYS, INPUTS, MOST, NEWS, WAITING, serve
+from models.train import ABSENT, FRAME_COUNT, PAYLOAD_BYTES, PIECE_COUNT
 from models.units import PS_PER_S
 
-# `work` int64[...]: what the caller sets for a poll, what it may change between calls, what it reads after one
+# `work` int64[...]: what the caller sets once, for a poll, between calls, and what it reads after one
 WORDS = (
-    "now",  # [ps]; the caller sets the start
-    "left",  # of the budget
-    "cost",  # [1/10,000 cycle] spent and not yet in `now`
-    "limit",  # all that happens up to here is known [ps]; nothing is done later
-    "most",  # frames that are merged at once
-    "settled",  # the card has settled what arrived before `now`; the caller sets it after LOOK
+    "ring",  # which queue of the Memory is the card's ring
+    "part",  # frames that are merged at once
     "settles",  # the ring settles itself: the card has no engine of its own
-    "tracing",  # return after every part
     "hz",  # of the core
     "ticks",  # of the kernel, per second
     "full_flush",  # what a poll that used its budget flushes: ALL, OLD (than this tick), NOTHING
     "elsewhere",  # the engine is asked by the caller
-    "merged",  # it has been; the caller sets it after MERGE and FLUSH
     "merging",  # PLAIN, IN_GRO, IN_DRIVER_LRO
     "fragments",  # the card merges
-    "slots",
-    "csum_state",
+    "forwards",  # packets go down to ports, not up to a host's stack
+    "rank_in",  # by which input of a port
+    "slots",  # of the ring
+    "csum_state",  # what the card says of checksums
     "measured_from",  # [ps]
+    "begins",  # the caller sets it to start a poll,
+    "interrupted",  # and this if an interrupt did
+    "shows",  # return SHOW after every part
+    "now",  # [ps]
+    "limit",  # all that happens up to here is known [ps]; nothing is done later
+    "cost",  # [1/10,000 cycle] spent and not yet in `now`
+    "settled",  # the card has settled what arrived before `now`
+    "merged",  # the engine has been asked
+    "shown",
+    "left",  # of the budget
     "taking",  # rows of the current take not yet looked at
     "in_take",
-    "part_first",  # rows looked at by the last call
+    "part_first",  # rows looked at last, counted from the first row of the ring's share
     "part_rows",
-    "packets",  # that go up now
+    "packets",  # that go up,
+    "gone_up",  # of which so many have
+    "extra",  # work with them [1/10,000 cycle]
+    "stack_cost",  # work with all that went up since `now` moved [1/10,000 cycle]
+    "at_port",  # a port that has not served all, or has no room; ABSENT
+    "flushed",
 )
 (
-    NOW, LEFT, COST, LIMIT, MOST, SETTLED, SETTLES, TRACING, HZ, TICKS, FULL_FLUSH, ELSEWHERE, MERGED, MERGING,
-    FRAGMENTS, SLOTS, CSUM, MEASURED_FROM, TAKING, IN_TAKE, PART_FIRST, PART_ROWS, PACKETS,
+    RING, PART, SETTLES, HZ, TICKS, FULL_FLUSH, ELSEWHERE, MERGING, FRAGMENTS, FORWARDS, RANK_IN, SLOTS, CSUM,
+    MEASURED_FROM, BEGINS, INTERRUPTED, SHOWS, NOW, LIMIT, COST, SETTLED, MERGED, SHOWN, LEFT, TAKING, IN_TAKE,
+    PART_FIRST, PART_ROWS, PACKETS, GONE_UP, EXTRA, STACK_COST, AT_PORT,
+    FLUSHED_ALL,
 ) = range(len(WORDS))  # fmt: skip
 
-GO_UP, WAIT, LOOK, MERGE, FLUSH, FLUSHED = range(6)
+WAIT, LOOK, MERGE, FLUSH, SHOW, GO_UP, TELL, NO_ROOM, GROW, FLUSHED = range(10)
 ALL, OLD, NOTHING = range(3)
 BUDGET = 64  # NAPI_POLL_WEIGHT, Linux include/linux/netdevice.h
 _FATE, _REASON, _CLOSE = range(3)
 _CLOSED_BY, _MARKED_CLOSE = range(2)
+_NAPI_POLL, _IRQ = int(Kind.NAPI_POLL), int(Kind.IRQ)
 
 
 @njit
 def poll(
-    work, ring, meta, head, pieces, verdict, after, spent, prices, counts, scrap, sizes, booked, opened, setup, book,
-    held_cells, held_head, state, order, held_pieces, members, member_head, out_cells, out_head, out_pieces, marks,
-    scratch, captured, pattern, prefix,
+    work, state, meta, head, pieces, row, rank, routes, drops, ports, macs, departures, verdict, after, spent, prices,
+    counts, scrap, sizes, booked, opened, setup, book, held_cells, held_head, held_state, order, held_pieces, members,
+    member_head, out_cells, out_head, out_pieces, marks, scratch, seen, captured,
+    pattern, prefix,
 ):  # fmt: skip
     """Go on with a poll; why it stopped. `verdict` int64[3, BUDGET]: fate, reason of the part's rows, and close of its
-    packets if nothing merges; `after`, `spent` int64[BUDGET]: work when a row, a packet is through."""
+    packets if nothing merges; `after`, `spent` int64[...]: work when a row, a packet is through. `seen` int64[...,
+    SEEN_WORDS]: what TCP reads of the packets that go up to a host."""
+    ring = state[work[RING]]
+    if work[BEGINS]:
+        tally = counts if work[NOW] >= work[MEASURED_FROM] else scrap
+        begin(work, prices, tally)
     while True:
+        if work[SHOWS] and not work[SHOWN]:
+            return SHOW
+        if work[PACKETS]:
+            if not work[FORWARDS]:
+                first = ring[BASE] + work[PART_FIRST]
+                if work[MERGING] == PLAIN:
+                    look(meta[first:], head[first:], work[PACKETS], spent, seen)
+                else:
+                    look(out_cells, out_head, work[PACKETS], spent, seen)
+                return GO_UP
+            tally = counts if work[NOW] >= work[MEASURED_FROM] else scrap
+            if work[MERGING] == PLAIN:
+                first = ring[BASE] + work[PART_FIRST]
+                status = pass_on(
+                    work, meta[first:], head[first:], pieces, spent, prices, tally, routes, drops, ports, macs,
+                    departures, captured, pattern, prefix, state, meta, head, pieces, row, rank,
+                )  # fmt: skip
+            else:
+                status = pass_on(
+                    work, out_cells, out_head, out_pieces, spent, prices, tally, routes, drops, ports, macs,
+                    departures, captured, pattern, prefix, state, meta, head, pieces, row, rank,
+                )  # fmt: skip
+            if status != FLUSHED:
+                return status
+        if work[FLUSHED_ALL]:
+            work[NOW] += work_ps_compiled(work[COST], work[HZ])
+            work[COST] = 0
+            return FLUSHED
         if work[TAKING] == 0:
             if work[IN_TAKE]:
                 work[NOW] += work_ps_compiled(work[COST], work[HZ])
-                work[COST] = work[IN_TAKE] = work[SETTLED] = 0
+                work[COST] = work[IN_TAKE] = work[SETTLED] = work[STACK_COST] = 0
             if work[NOW] > work[LIMIT]:
                 return WAIT
             if work[LEFT]:
@@ -84,18 +139,37 @@ def poll(
                 elif not work[SETTLED]:
                     return LOOK
             n = min(work[LEFT], ring[KEPT] - ring[FIRST])
-            if n == 0:
-                break
-            give_back(ring, meta, ring[FIRST], n)
-            work[TAKING] = n
-            work[LEFT] -= n
-            work[IN_TAKE] = 1
-        first, n = ring[FIRST], min(work[TAKING], work[MOST])
-        work[PART_FIRST], work[PART_ROWS] = first, n
-        if work[ELSEWHERE] and not work[MERGED]:
-            return MERGE
-        ring[FIRST] += n
-        work[TAKING] -= n
+            if n:
+                give_back(ring, meta, ring[FIRST], n)
+                work[TAKING] = n
+                work[LEFT] -= n
+                work[IN_TAKE] = 1
+        n = min(work[TAKING], work[PART])
+        first = ring[FIRST]
+        work[PART_FIRST], work[PART_ROWS], work[PACKETS], work[GONE_UP] = first - ring[BASE], n, 0, 0
+        if n == 0:
+            extent = ALL if work[LEFT] else work[FULL_FLUSH]
+            if work[MERGED] or (work[MERGING] != PLAIN and book[HELD_PACKETS] and extent != NOTHING):
+                if not work[MERGED]:
+                    if work[ELSEWHERE]:
+                        return FLUSH
+                    setup[JIFFY] = work[NOW] * work[TICKS] // PS_PER_S
+                    flow_table.flush(
+                        setup, book, book[LAST_TIME_PS], Why.TIMER if extent == OLD else Why.POLL_END, extent == OLD,
+                        held_cells, held_head, held_state, order, held_pieces, members, member_head, out_cells,
+                        out_head, out_pieces, marks, scratch, captured, pattern, prefix,
+                    )  # fmt: skip
+                work[MERGED] = 0
+                work[PACKETS] = book[OUT_PACKETS]
+                books.book(opened, verdict[_FATE][:0], verdict[_REASON][:0], marks[_MARKED_CLOSE][: work[PACKETS]])
+                for k in range(work[PACKETS]):
+                    spent[k] = 0
+                count_sizes(out_cells, work[PACKETS], sizes)
+            if book[HELD_PACKETS] == 0:
+                books.settle(booked, opened)
+            work[FLUSHED_ALL] = 1
+            work[SHOWN] = work[PACKETS] == 0
+            continue
         mine = meta[first : first + n]
         if work[MERGING] == PLAIN:
             packets = n
@@ -104,19 +178,26 @@ def poll(
                 booked[books.REASONS, Why.OFF] += n
         else:
             if not work[MERGED]:
+                if not engine_has_room(mine, setup, book, held_pieces, members, out_pieces):
+                    return GROW
+                if work[ELSEWHERE]:
+                    return MERGE
                 setup[JIFFY] = work[NOW] * work[TICKS] // PS_PER_S
                 flow_table.receive(
                     setup, book, verdict, mine, head[first : first + n], pieces, spent[:0], held_cells, held_head,
-                    state, order, held_pieces, members, member_head, out_cells, out_head, out_pieces, marks, scratch,
-                    captured, pattern, prefix,
+                    held_state, order, held_pieces, members, member_head, out_cells, out_head, out_pieces, marks,
+                    scratch, captured, pattern, prefix,
                 )  # fmt: skip
             work[MERGED] = 0
             packets = book[OUT_PACKETS]
             books.book(opened, verdict[_FATE][:n], verdict[_REASON][:n], marks[_MARKED_CLOSE][:packets])
+        ring[FIRST] += n
+        work[TAKING] -= n
+        work[PACKETS] = packets
+        work[SHOWN] = 0
         tally = counts if work[NOW] >= work[MEASURED_FROM] else scrap
         fragments = work[FRAGMENTS] != 0
         work[COST] = price(mine, verdict[_FATE], work[MERGING], fragments, prices, tally, work[COST], after)
-        work[PACKETS] = packets
         if work[MERGING] == PLAIN:
             for k in range(n):
                 spent[k] = after[k]
@@ -125,30 +206,65 @@ def poll(
             for k in range(packets):
                 spent[k] = after[marks[_CLOSED_BY, k]]
             count_sizes(out_cells, packets, sizes)
-        if packets or work[TRACING]:
-            return GO_UP
-    work[PART_ROWS] = work[PACKETS] = 0
-    extent = ALL if work[LEFT] else work[FULL_FLUSH]
-    if work[MERGED] or (work[MERGING] != PLAIN and book[HELD_PACKETS] and extent != NOTHING):
-        if not work[MERGED]:
-            if work[ELSEWHERE]:
-                return FLUSH
-            setup[JIFFY] = work[NOW] * work[TICKS] // PS_PER_S
-            flow_table.flush(
-                setup, book, book[LAST_TIME_PS], Why.TIMER if extent == OLD else Why.POLL_END, extent == OLD,
-                held_cells, held_head, state, order, held_pieces, members, member_head, out_cells, out_head, out_pieces,
-                marks, scratch, captured, pattern, prefix,
-            )  # fmt: skip
-        work[MERGED] = 0
-        packets = book[OUT_PACKETS]
-        books.book(opened, verdict[_FATE][:0], verdict[_REASON][:0], marks[_MARKED_CLOSE][:packets])
-        for k in range(packets):
-            spent[k] = 0
-        count_sizes(out_cells, packets, sizes)
-        work[PACKETS] = packets
-    if book[HELD_PACKETS] == 0:
-        books.settle(booked, opened)
-    return FLUSHED
+
+
+@njit
+def begin(work, prices, counts):
+    """Start a poll at `now` with a whole budget."""
+    work[COST] = prices[_NAPI_POLL]
+    counts[_NAPI_POLL] += 1
+    if work[INTERRUPTED]:
+        work[COST] += prices[_IRQ]
+        counts[_IRQ] += 1
+    work[BEGINS] = work[INTERRUPTED] = 0
+    work[LEFT], work[SHOWN], work[AT_PORT] = BUDGET, 1, ABSENT
+    work[TAKING] = work[IN_TAKE] = work[SETTLED] = work[FLUSHED_ALL] = 0
+    work[PACKETS] = work[GONE_UP] = work[EXTRA] = work[STACK_COST] = 0
+
+
+@njit
+def pass_on(
+    work, packets, heads, their_pieces, spent, prices, counts, routes, drops, ports, macs, departures, captured,
+    pattern, prefix, state, meta, head, pieces, row, rank,
+):  # fmt: skip
+    """Forward the packets that go up, one after the other; FLUSHED when all have gone, else TELL or NO_ROOM."""
+    payloads = Payloads(captured, pattern, prefix)
+    while True:
+        if work[AT_PORT] != ABSENT:
+            port = ports[work[AT_PORT]]
+            waiting = state[port[WAITING]]
+            while port[INPUTS] == 1 and waiting[FIRST] < waiting[END]:
+                port[NEWS] += serve(port, departures, ALWAYS, port[MOST], state, meta, head, pieces, row, rank)
+                if port[MOST] != ALWAYS and port[NEWS]:
+                    return TELL
+            work[AT_PORT] = ABSENT
+        k = work[GONE_UP]
+        if k == work[PACKETS]:
+            work[COST] += work[EXTRA]
+            work[STACK_COST] += work[EXTRA]
+            work[PACKETS] = work[GONE_UP] = work[EXTRA] = 0
+            return FLUSHED
+        had_room, done, at_port = forward(
+            packets[k : k + 1], heads[k : k + 1], their_pieces, work[NOW], work[HZ], spent[k] + work[EXTRA],
+            work[RANK_IN], prices, counts, routes, drops, payloads, ports, macs, state, meta, head, pieces, row, rank,
+        )  # fmt: skip
+        work[AT_PORT] = at_port
+        if not had_room:
+            return NO_ROOM
+        work[EXTRA] += done
+        work[GONE_UP] = k + 1
+
+
+@njit
+def engine_has_room(meta, setup, book, held_pieces, members, out_pieces):
+    """Whether what the engine holds may grow by these frames; nothing grows inside compiled code."""
+    need = 0
+    for i in range(len(meta)):
+        need += meta[i, PIECE_COUNT]
+    pieces = book[HELD_PIECES] + 2 * need  # a first join of strangers links two
+    if setup[AUDIT] and book[HELD_MEMBERS] + len(meta) > len(members):
+        return False
+    return pieces <= len(held_pieces) and pieces <= len(out_pieces)
 
 
 @njit

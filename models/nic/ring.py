@@ -8,33 +8,32 @@ Checked by: tests/sim/nodes/test_port_and_nic.py against single frames.
 
 from __future__ import annotations
 
-from models.buffer import END, KEPT, NEXT, STATE_WORDS
+from models.memory import END, KEPT, NEXT, OWN
 from models.nic.rss import hash_row
 from models.offload.kernel import njit
 from models.train import CSUM_STATE, FRAME_COUNT, PAYLOAD_BYTES, RX_HASH, TIME_PS
 
-# words of a card's Buffer.state behind the Buffer's own
-USED, ARRIVED, ARRIVED_BYTES, DATA_FRAMES, MISSED, MISSED_BYTES = range(STATE_WORDS, STATE_WORDS + 6)
-RING_WORDS = 6
+# a card's own words of its queue's state
+USED, ARRIVED, ARRIVED_BYTES, DATA_FRAMES, MISSED, MISSED_BYTES = range(OWN, OWN + 6)
 
 
 @njit
-def settle(state, meta, head, before_ps, slots, csum_state):
+def settle(mine, meta, head, before_ps, slots, csum_state):
     """Give what arrived before `before_ps` a slot of `slots`, or drop it; rows stay in order and without gaps."""
-    end = state[END]
-    while state[NEXT] < end and meta[state[NEXT], TIME_PS] < before_ps:
-        i = state[NEXT]
-        state[NEXT] += 1
-        state[ARRIVED] += 1
-        state[ARRIVED_BYTES] += meta[i, PAYLOAD_BYTES]
-        state[DATA_FRAMES] += meta[i, PAYLOAD_BYTES] > 0
-        if state[USED] >= slots:
-            state[MISSED] += 1
-            state[MISSED_BYTES] += meta[i, PAYLOAD_BYTES]
+    end = mine[END]
+    while mine[NEXT] < end and meta[mine[NEXT], TIME_PS] < before_ps:
+        i = mine[NEXT]
+        mine[NEXT] += 1
+        mine[ARRIVED] += 1
+        mine[ARRIVED_BYTES] += meta[i, PAYLOAD_BYTES]
+        mine[DATA_FRAMES] += meta[i, PAYLOAD_BYTES] > 0
+        if mine[USED] >= slots:
+            mine[MISSED] += 1
+            mine[MISSED_BYTES] += meta[i, PAYLOAD_BYTES]
             continue
-        state[USED] += 1
-        at = state[KEPT]
-        state[KEPT] += 1
+        mine[USED] += 1
+        at = mine[KEPT]
+        mine[KEPT] += 1
         if at != i:
             for c in range(meta.shape[1]):
                 meta[at, c] = meta[i, c]
@@ -42,13 +41,13 @@ def settle(state, meta, head, before_ps, slots, csum_state):
                 head[at, c] = head[i, c]
         meta[at, CSUM_STATE] = csum_state
         meta[at, RX_HASH] = hash_row(head[at], meta[at])
-    if state[NEXT] == end:  # nothing on its way: forget the rows of what was dropped
-        state[NEXT] = state[END] = state[KEPT]
+    if mine[NEXT] == end:  # nothing on its way: forget the rows of what was dropped
+        mine[NEXT] = mine[END] = mine[KEPT]
 
 
 @njit
-def give_back(state, meta, first, rows):
+def give_back(mine, meta, first, rows):
     """The driver takes ring rows [first, first + rows): their frames' slots are free."""
     for i in range(first, first + rows):
-        state[USED] -= meta[i, FRAME_COUNT]
-    state[USED] = max(state[USED], 0)
+        mine[USED] -= meta[i, FRAME_COUNT]
+    mine[USED] = max(mine[USED], 0)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.forwarding.router import HZ, RUN_WORDS, Verdict, forward
+from models.forwarding.router import Verdict, judge, rewrite
 from models.offload.engine import Engine
 from models.offload.segment import cut
 from models.payload import Payloads, for_capture
@@ -79,14 +79,12 @@ def forwarded(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     welcome = np.array([_is_received(row, cells) for row, cells in zip(packets.head, packets.meta)], bool)
     packets = packets[np.flatnonzero(welcome)]
     packets.meta[:, TAIL_BYTES] = 0  # the network layer cuts the frame to the length of its packet
-    sent = FrameTrain(packets.meta.copy(), packets.head.copy(), packets.pieces)
-    macs = np.frombuffer(EGRESS_MAC, np.uint8), np.frombuffer(FINAL_MAC, np.uint8)
-    work, spent, drops = np.zeros(RUN_WORDS, np.int64), np.zeros(1, np.int64), np.zeros(len(Verdict), np.int64)
-    work[HZ] = 1  # nothing costs anything here
-    one_by_one = [slice(i, i + 1) for i in range(len(sent))]  # so that it is known which ones passed
-    passed = np.flatnonzero(
-        [forward(work, sent.meta[i], sent.head[i], spent, drops, *macs, MTU_BYTES) for i in one_by_one]
-    )
+    sent = FrameTrain(packets.meta, packets.head.copy(), packets.pieces)
+    verdicts = [judge(row, cells, MTU_BYTES) for row, cells in zip(sent.head, sent.meta)]
+    passed = np.flatnonzero(np.array(verdicts) == Verdict.FORWARDED)
+    macs = np.frombuffer(FINAL_MAC + EGRESS_MAC, np.uint8)
+    for i in passed:
+        rewrite(sent.head[i], sent.meta[i, L3], macs)
     sent, packets = sent[passed], packets[passed]
     frames = cut(sent, payloads)
     chained = sent.meta[:, GSO_TYPE] & GSO_FRAGLIST != 0

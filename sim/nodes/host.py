@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from models.cpu.costs import Kind
-from models.packet import PacketWriter, Route, ports_of, segment_of
+from models.packet import FRAMES, OTHERWISE, PORTS, SPENT, PacketWriter, Route, read_options, segment_of
 from models.tcp.connection import Connection
 from models.tcp.segment import ACK
 from models.tcp.states import State
-from models.train import FRAME_COUNT, L4, PROTOCOL, FrameTrain
-from models.wire import tcp
+from models.train import L4, FrameTrain
 from sim.nodes.core import NEVER, Core
 from sim.nodes.ledger import Ledger
 from sim.nodes.port import Port
@@ -76,7 +73,7 @@ class Host:
     def __init__(self, *, ledger: Ledger, tso: bool, frame_ids: FrameIds) -> None:
         self._tso = tso
         self._frame_ids = frame_ids
-        self._sockets: dict[tuple[int, int], Socket] = {}
+        self._sockets: dict[int, Socket] = {}
         self.ledger = ledger
         self.timer_ps = 0  # no timer rings before this time
         self.port: Port | None = None
@@ -88,25 +85,28 @@ class Host:
 
     def add(self, socket: Socket) -> None:
         """A socket is found by (remote port, own port)."""
-        self._sockets[socket.route.destination_port, socket.route.source_port] = socket
+        self._sockets[socket.route.destination_port << 16 | socket.route.source_port] = socket
 
-    def hand_up(self, packets: FrameTrain, spent: np.ndarray, *, began_ps: int, core: Core, extra: int) -> int:
-        """IP, TCP and the ACKs it sends, each packet at its inner time; returns the work done [1/10,000 cycle]."""
-        cost = 0
-        rows = packets.meta.tolist()
-        for k, cells in enumerate(rows):
+    def hand_up(self, packets: FrameTrain, seen: list[list[int]], *, began_ps: int, core: Core, extra: int) -> int:
+        """IP, TCP and the ACKs it sends, each packet at its inner time; returns the work done [1/10,000 cycle].
+
+        `seen`: what models.packet.look() wrote of each packet, before which `extra` work was done."""
+        cost = extra
+        for k, words in enumerate(seen):
             cost += core.cost(Kind.STACK, 1)
-            row = packets.head[k].tobytes()
-            socket = self._sockets.get(ports_of(row, cells[L4])) if cells[PROTOCOL] == tcp.PROTOCOL else None
+            socket = self._sockets.get(words[PORTS])
             if socket is None:
-                self.ledger.drop("no-socket", cells[FRAME_COUNT])
+                self.ledger.drop("no-socket", words[FRAMES])
                 continue
-            at_ps = began_ps + core.ps(int(spent[k]) + extra + cost)
-            socket.connection.receive(segment_of(row, cells), at_ps)
+            at_ps = began_ps + core.ps(words[SPENT] + cost)
+            segment = segment_of(words)
+            if words[OTHERWISE]:
+                read_options(packets.head[k], packets.meta.item(k, L4), segment)
+            socket.connection.receive(segment, at_ps)
             socket.close_after_peer(at_ps)
             cost += self.transmit(socket, at_ps, core)
             socket.wake_reader()
-        return cost
+        return cost - extra
 
     def transmit(self, socket: Socket, at_ps: int, core: Core) -> int:
         """Sends what the connection has put out, from `at_ps` on; returns the work [1/10,000 cycle]."""
@@ -131,7 +131,7 @@ class Host:
             if segment.retransmission:
                 self.ledger.add(f"retransmitted/{socket.flow}", frames)
             assert self.port is not None
-            self.port.send(train, frames=frames, input_rank=0)
+            self.port.send(train, input_rank=0)
         outgoing.clear()
         return cost
 

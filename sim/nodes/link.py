@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from simpy.events import Event
 
-from models.buffer import Buffer
+from models.memory import FIRST, Memory, Queue
 from models.path import PathDraws
 from models.train import SOURCE, FrameTrain, join
 from sim.clock import Clock
@@ -19,7 +19,7 @@ from sim.nodes.ledger import Ledger
 class FarEnd(Protocol):
     """Whatever frames arrive at."""
 
-    arriving: Buffer  # where they are put, times [ps] of last bits, none before the one put before
+    arriving: Queue  # where they are put, times [ps] of last bits, none before the one put before
     known_ps: Callable[[], int]  # everything that arrives before this time is in `arriving`; the line says so
 
     def announced(self, frames: int) -> None:
@@ -53,13 +53,14 @@ class RoughCable:
         *,
         delay_ps: int,
         far_end: FarEnd,
+        memory: Memory,
         max_train_frames: int | None,
         draws: PathDraws,
         ledger: Ledger,
     ) -> None:
         self.delay_ps = delay_ps
         self.notice_ps = 0  # to order frames by arrival, they must be known when they leave
-        self.arriving = Buffer()  # as if there were no jitter
+        self.arriving = memory.queue()  # as if there were no jitter
         self._clock = clock
         self._far_end = far_end
         self._max_train_frames = max_train_frames
@@ -77,17 +78,15 @@ class RoughCable:
 
     def announced(self, frames: int) -> None:
         """So many frames have been put into `arriving`."""
-        train = self.arriving.rows(0, frames)
+        words = self.arriving.words
+        train = self.arriving.rows(words[FIRST], words[FIRST] + frames)
         late_ps, lost = self._draws.draw(train.meta[:, SOURCE])
         arrivals = train.time_ps + late_ps
         for i in np.flatnonzero(~lost).tolist():
-            frame = FrameTrain(train.meta[i : i + 1].copy(), train.head[i : i + 1].copy(), train.pieces)
-            if len(train.pieces):
-                frame.pieces = train.pieces.copy()
-            heapq.heappush(self._held, (int(arrivals[i]), self._taken + i, frame))
+            heapq.heappush(self._held, (int(arrivals[i]), self._taken + i, train[i : i + 1].packed()))
         self._taken += len(train)
         self._ledger.drop("link-loss", int(lost.sum()))
-        self.arriving.clear()
+        words[FIRST] += frames
         self._set_alarm()
 
     def _set_alarm(self) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.buffer import END, FIRST, KEPT, NEXT, Buffer
+from models.memory import END, FIRST, KEPT, NEXT, Memory, Queue
 from models.nic.ring import (
     ARRIVED,
     ARRIVED_BYTES,
     DATA_FRAMES,
     MISSED,
     MISSED_BYTES,
-    RING_WORDS,
     USED,
     settle,
 )
@@ -44,7 +43,13 @@ class Nic:
     Invariant: frames in == frames taken + in the ring + not yet arrived + dropped."""
 
     def __init__(
-        self, *, settings: NicSettings, hardware_lro: Engine | None, ledger: Ledger, max_train_frames: int | None
+        self,
+        *,
+        settings: NicSettings,
+        hardware_lro: Engine | None,
+        memory: Memory,
+        ledger: Ledger,
+        max_train_frames: int | None,
     ) -> None:
         self.slots = settings.rx_ring_frames
         self.csum_state = CSUM_VERIFIED if settings.rx_checksum else CSUM_NONE
@@ -53,8 +58,9 @@ class Nic:
         self._lro = hardware_lro
         self._ledger = ledger
         self._max_train_frames = max_train_frames
-        self.arriving = Buffer(extra_state=RING_WORDS)
-        self.ring = self.arriving if hardware_lro is None else Buffer(extra_state=RING_WORDS)
+        self.memory = memory
+        self.arriving: Queue = memory.queue()
+        self.ring = self.arriving if hardware_lro is None else memory.queue()
         self._armed = True
         self.interrupt_at_ps = NEVER  # when the next one comes, as far as is known
         self._close_at_ps: int | None = None
@@ -71,18 +77,18 @@ class Nic:
     @property
     def on_the_way(self) -> FrameTrain:
         """What is announced and has not been settled."""
-        state = self.arriving.state
-        return self.arriving.rows(state.item(FIRST if self._lro else NEXT), state.item(END))
+        words = self.arriving.words
+        return self.arriving.rows(words[FIRST if self._lro else NEXT], words[END])
 
     @property
     def in_ring(self) -> FrameTrain:
         """What waits for a poll."""
-        return self.ring.rows(self.ring.state.item(FIRST), self.ring.state.item(KEPT))
+        return self.ring.rows(self.ring.words[FIRST], self.ring.words[KEPT])
 
     def announced(self, frames: int) -> None:
         """So many frames have been put into `arriving`; none of them arrives before now."""
         if self.tap is not None:
-            end = self.arriving.state.item(END)
+            end = self.arriving.words[END]
             self.tap(self.arriving.rows(end - frames, end))
         if self._armed:
             due_ps = self._due_ps()
@@ -106,41 +112,38 @@ class Nic:
 
     def _due_ps(self) -> int:
         """When an interrupt would come [ps], as far as is known."""
-        ring, arriving = self.ring, self.arriving
-        state = ring.state
-        if state.item(FIRST) < state.item(KEPT):
-            return ring.meta.item(state.item(FIRST), TIME_PS) + 1
+        words, meta = self.ring.words, self.memory.meta
+        if words[FIRST] < words[KEPT]:
+            return meta.item(words[FIRST], TIME_PS) + 1
         if self._lro is not None:
             if self._close_at_ps is not None:
                 return self._close_at_ps + 1
-            state = arriving.state
-            first, end = state.item(FIRST), state.item(END)
-            return arriving.meta.item(first, TIME_PS) + self._wait_ps + 1 if first < end else NEVER
-        first, end = state.item(NEXT), state.item(END)
+            words = self.arriving.words
+            return meta.item(words[FIRST], TIME_PS) + self._wait_ps + 1 if words[FIRST] < words[END] else NEVER
+        first, end = words[NEXT], words[END]
         if first == end:
             return NEVER
-        at_ps = arriving.meta.item(first, TIME_PS) + self._wait_ps
+        at_ps = meta.item(first, TIME_PS) + self._wait_ps
         if end - first >= self._rx_frames:
-            at_ps = min(at_ps, arriving.meta.item(first + self._rx_frames - 1, TIME_PS) + 1)
+            at_ps = min(at_ps, meta.item(first + self._rx_frames - 1, TIME_PS) + 1)
         return at_ps
 
     def settle(self, before_ps: int) -> None:
         """Let arrive what does so before `before_ps`, through the card's LRO into the ring."""
         assert self._lro is not None
-        state, meta, head = self.arriving.state, self.arriving.meta, self.arriving.head
-        while (first := state.item(FIRST)) < state.item(END) and meta.item(first, TIME_PS) < before_ps:
-            at_ps = meta.item(first, TIME_PS)
+        memory, words, ring = self.memory, self.arriving.words, self.ring.words
+        while words[FIRST] < words[END] and (at_ps := memory.meta.item(words[FIRST], TIME_PS)) < before_ps:
             if self._close_at_ps is None:
                 self._close_at_ps = at_ps + self._wait_ps
             elif at_ps > self._close_at_ps:
                 self._close_aggregates()
                 continue
             known = min(before_ps, self._close_at_ps + 1)
-            state[USED] = self.ring.state[USED]
-            settle(state, meta, head, known, self.slots, self.csum_state)
-            self.ring.state[USED] = state[USED]
-            self._merge(self.arriving.rows(first, state.item(KEPT)))
-            state[FIRST] = state[KEPT] = state[NEXT]
+            words[USED] = ring[USED]
+            settle(self.arriving.state, memory.meta, memory.head, known, self.slots, self.csum_state)
+            ring[USED] = words[USED]
+            self._merge(self.arriving.rows(words[FIRST], words[KEPT]))
+            words[FIRST] = words[KEPT] = words[NEXT]
         if self._close_at_ps is not None and self._close_at_ps < before_ps:
             self._close_aggregates()
 
@@ -163,4 +166,5 @@ class Nic:
     def _append(self, packets: FrameTrain) -> None:
         if len(packets):
             self.ring.append(packets)
-            self.ring.state[[KEPT, NEXT]] = self.ring.state[END]
+            words = self.ring.words
+            words[KEPT] = words[NEXT] = words[END]

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from simpy.events import Event
 
-from models.buffer import END, FIRST
+from models.memory import END, FIRST, PIECE_BASE, PIECES
 from models.payload import SYNTHETIC
 from models.queue import (
     ACCEPTED,
@@ -16,16 +16,15 @@ from models.queue import (
     DROPPED,
     DROPPED_BYTES,
     LAST_DEPARTURE,
+    NEWS,
     OUT_BYTES,
     SWITCHES,
     TIES,
-    Waiting,
-    departures,
-    join_queue,
-    pass_through,
+    Ports,
+    send,
     serve,
 )
-from models.train import PAYLOAD_BYTES, TIME_PS, FrameTrain
+from models.train import TIME_PS, FrameTrain
 from models.units import serialization_ps
 from models.wire import ethernet
 from sim.clock import Clock
@@ -45,19 +44,35 @@ class Port:
         self,
         clock: Clock,
         *,
+        ports: Ports,
         rate_bps: int,
         queue_frames: int | None,
         cable: Cable | RoughCable,
         inputs: int,
         ledger: Ledger,
+        mtu_bytes: int = 0,
+        cuts: bool = True,
         max_train_frames: int | None = None,
     ) -> None:
         self._clock = clock
-        self._rate_bps = rate_bps
-        self._departed = departures(queue_frames)
-        self._waiting = Waiting()
+        self._ports = ports
+        self._memory = ports.memory
+        self._waiting = ports.memory.queue()
         self._cable = cable
         self._inputs = inputs
+        self.number = ports.add(
+            waiting=self._waiting,
+            far=cable.arriving,
+            rate_bps=rate_bps,
+            delay_ps=cable.delay_ps,
+            limit_frames=queue_frames,
+            inputs=inputs,
+            most=max_train_frames,
+            mtu_bytes=mtu_bytes,
+            cuts=cuts,
+        )
+        self._port = ports.words[self.number]
+        self._words = memoryview(self._port.data)
         self._most = max_train_frames or ALWAYS
         self._smallest_ps = serialization_ps(wire_bytes=ethernet.line_bytes(0), rate_bps=rate_bps)
         ledger.watch(
@@ -79,57 +94,54 @@ class Port:
             clock.env.process(self._run())
 
     @property
-    def waiting_frames(self) -> int:
-        return len(self._waiting)
+    def waiting(self) -> FrameTrain:
+        """The frames that wait, in the order in which they enter."""
+        return self._waiting.in_order()
 
-    @property
-    def waiting_bytes(self) -> int:
-        """Payload of the frames that wait [bytes]."""
-        state = self._waiting.state
-        return int(self._waiting.meta[self._waiting.row[state.item(FIRST) : state.item(END)]][:, PAYLOAD_BYTES].sum())
-
-    def send(self, packets: FrameTrain, *, frames: int, input_rank: int) -> None:
-        """Takes packets, which are cut into so many `frames`, and reach the queue at their `time_ps`.
-
-        Times do not go back within one input."""
-        waiting, there, pieces = self._waiting, self._cable.arriving, packets.pieces
-        meta, head = packets.meta, packets.head
-        waiting.reserve(frames, len(pieces) + frames if len(pieces) else 0, head.shape[1])
-        if self._inputs > 1:
-            join_queue(
-                meta, head, pieces, *SYNTHETIC, input_rank, self._inputs, waiting.state, waiting.meta, waiting.head,
-                waiting.pieces, waiting.row, waiting.rank,
-            )  # fmt: skip
-            self._set_alarm()
-            return
-        there.reserve(frames, len(waiting.pieces), waiting.head.shape[1])
-        sent = pass_through(
-            meta, head, pieces, *SYNTHETIC, self._departed, self._rate_bps, self._cable.delay_ps, self._most,
-            waiting.state, waiting.meta, waiting.head, waiting.pieces, waiting.row, waiting.rank, there.state,
-            there.meta, there.head, there.pieces,
-        )  # fmt: skip
-        if sent:
-            self._cable.announced(sent)
-        if len(waiting):
+    def send(self, packets: FrameTrain, *, input_rank: int) -> None:
+        """Takes packets of a host, which reach the queue at their `time_ps`; times do not go back within one input."""
+        ports, memory = self._ports, self._memory
+        memory.widen(packets.head.shape[1])
+        while not send(
+            packets.meta, packets.head, packets.pieces, *SYNTHETIC, self.number, input_rank, ports.words,
+            ports.departures, *memory.arrays(),
+        ):  # fmt: skip
+            ports.make_room(self.number)
+        self.tell()
+        if self._inputs == 1 and len(self._waiting):
             self._serve(ALWAYS)
+
+    def tell(self) -> None:
+        """Tell the far end of what it has been sent, or set the alarm for what waits."""
+        if not (news := self._words[NEWS]):
+            return
+        self._words[NEWS] = 0
+        if self._inputs == 1:
+            self._cable.announced(news)
+        else:
+            self._set_alarm()
+
+    def make_room(self) -> None:
+        """Give the queues the room that a kernel has found missing."""
+        self._ports.make_room(self.number)
 
     def _no_departure_before_ps(self) -> int:
         """No frame but those sent already leaves before this time [ps]: not what waits, and not what may come now."""
-        state, first_ps = self._waiting.state, self._clock.now_ps
-        if state.item(FIRST) < state.item(END):
+        words, first_ps = self._waiting.words, self._clock.now_ps
+        if words[FIRST] < words[END]:
             first_ps = min(first_ps, self._first_ps())
-        return max(first_ps, state.item(LAST_DEPARTURE)) + self._smallest_ps
+        return max(first_ps, words[LAST_DEPARTURE]) + self._smallest_ps
 
     def _first_ps(self) -> int:
-        waiting = self._waiting
-        return waiting.meta.item(waiting.row.item(waiting.state.item(FIRST)), TIME_PS)
+        memory = self._memory
+        return memory.meta.item(memory.row.item(self._waiting.words[FIRST]), TIME_PS)
 
     def _set_alarm(self) -> None:
-        state = self._waiting.state
-        if state.item(FIRST) == state.item(END):
+        words = self._waiting.words
+        if words[FIRST] == words[END]:
             self._alarm.set(None)
             return
-        start = max(self._first_ps(), state.item(LAST_DEPARTURE))
+        start = max(self._first_ps(), words[LAST_DEPARTURE])
         self._alarm.set(max(start + self._smallest_ps + self._cable.notice_ps, self._clock.now_ps))
 
     def _run(self) -> Generator[Event, None, None]:
@@ -139,16 +151,11 @@ class Port:
             self._set_alarm()
 
     def _serve(self, before_ps: int) -> None:
-        waiting, there = self._waiting, self._cable.arriving
-        while True:
-            left = len(waiting)
-            there.reserve(left, len(waiting.pieces), waiting.head.shape[1])
-            sent = serve(
-                self._departed, self._rate_bps, self._cable.delay_ps, before_ps, self._most, waiting.state,
-                waiting.meta, waiting.head, waiting.pieces, waiting.row, waiting.rank, there.state, there.meta,
-                there.head, there.pieces,
-            )  # fmt: skip
+        far, memory, words = self._cable.arriving, self._memory, self._waiting.words
+        while left := len(self._waiting):
+            far.reserve(left, words[PIECES] - words[PIECE_BASE])
+            sent = serve(self._port, self._ports.departures, before_ps, self._most, *memory.arrays())
             if sent:
                 self._cable.announced(sent)
-            if self._most == ALWAYS or len(waiting) in (0, left):
+            if self._most == ALWAYS or len(self._waiting) == left:
                 return

@@ -1,13 +1,39 @@
 from ipaddress import ip_address
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.packet import PacketWriter, Route, packet, ports_of, segment_of
+from models.packet import (
+    FRAMES,
+    OTHERWISE,
+    PORTS,
+    SEEN_WORDS,
+    SPENT,
+    STAMPED,
+    PacketWriter,
+    Route,
+    look,
+    packet,
+    read_options,
+    segment_of,
+)
 from models.payload import SYNTHETIC
 from models.tcp.segment import ACK, PSH, SYN, Segment
-from models.train import GSO_BYTES, GSO_SEGMENTS, HEAD_BYTES, L3, L4, PAYLOAD_BYTES, TAIL_BYTES
+from models.train import (
+    ABSENT,
+    FRAME_COUNT,
+    GSO_BYTES,
+    GSO_SEGMENTS,
+    HEAD_BYTES,
+    L3,
+    L4,
+    PAYLOAD_BYTES,
+    PROTOCOL,
+    TAIL_BYTES,
+    join,
+)
 from models.wire.checksum import ipv4_header_is_right
 from models.wire.dissect import dissect
 
@@ -27,6 +53,18 @@ def route(version: int) -> Route:
     )
 
 
+def heard_of(train):
+    """Each packet as TCP reads it, and what was seen of it."""
+    seen = np.full((len(train), SEEN_WORDS), 77, np.int64)  # somebody else's before
+    look(train.meta, train.head, len(train), np.arange(len(train)), seen)
+    heard = []
+    for k, words in enumerate(seen.tolist()):
+        heard.append(segment_of(words))
+        if words[OTHERWISE]:
+            read_options(train.head[k], train.meta.item(k, L4), heard[-1])
+    return heard, seen
+
+
 @given(seq=U32, ack=U32, window=st.integers(0, 65535), tsval=U32, tsecr=U32, payload=st.integers(0, 60_000),
        version=st.sampled_from([4, 6]), stamps=st.booleans())  # fmt: skip
 def test_what_tcp_says_is_what_tcp_reads(seq, ack, window, tsval, tsecr, payload, version, stamps):
@@ -34,9 +72,10 @@ def test_what_tcp_says_is_what_tcp_reads(seq, ack, window, tsval, tsecr, payload
     if stamps:
         said.timestamps, said.tsval, said.tsecr = True, tsval, tsecr
     train = packet(said, route(version), time_ps=5, ident=1, frame_id=9)
-    row, cells = train.head[0].tobytes(), train.meta[0].tolist()
-    heard = segment_of(row, cells)
-    assert ports_of(row, cells[L4]) == (40_000, 5001)
+    cells = train.meta[0].tolist()
+    [heard], seen = heard_of(train)
+    assert seen[0, PORTS] == 40_000 << 16 | 5001
+    assert (seen[0, STAMPED], seen[0, OTHERWISE]) == (stamps, 0)
     said.gso_bytes = said.gso_bytes if payload > 1448 else 0
     said.gso_segments = max(1, -(-payload // 1448))
     assert heard == said
@@ -67,7 +106,7 @@ def test_a_writer_leaves_nothing_of_one_packet_in_the_next(segments, version):
 def test_syn_options_survive(version, sack):
     said = Segment(1, 0, SYN, 65535, timestamps=True, tsval=3, tsecr=0, mss=1460, window_scale=7, sack_permitted=sack)
     train = packet(said, route(version), time_ps=0, ident=0, frame_id=0)
-    assert segment_of(train.head[0].tobytes(), train.meta[0].tolist()) == said
+    assert heard_of(train)[0] == [said]
 
 
 @given(payload=st.integers(0, 66_000), ident=st.integers(0, 65535))
@@ -79,7 +118,57 @@ def test_the_network_header_has_its_checksum_before_anybody_cuts(payload, ident)
 def test_sack_blocks_survive():
     said = Segment(1, 2, ACK, 9, timestamps=True, tsval=1, tsecr=2, sack=((5, 9), (20, 21), (2**32 - 1, 3)))
     train = packet(said, route(4), time_ps=0, ident=0, frame_id=0)
-    assert segment_of(train.head[0].tobytes(), train.meta[0].tolist()) == said
+    assert heard_of(train)[0] == [said]
+
+
+@given(segments=st.lists(SEGMENTS, min_size=1, max_size=5), version=st.sampled_from([4, 6]))
+def test_each_packet_is_read_for_itself_whatever_was_there_before(segments, version):
+    trains = [packet(said, route(version), time_ps=0, ident=0, frame_id=0) for said in segments]
+    together, seen = heard_of(join(trains))
+    assert together == [heard_of(train)[0][0] for train in trains]
+    assert seen[:, SPENT].tolist() == list(range(len(trains)))
+    assert seen[:, FRAMES].tolist() == [train.meta[0, FRAME_COUNT] for train in trains]
+
+
+@pytest.mark.parametrize("cells", [{PROTOCOL: 17}, {L4: ABSENT}, {PROTOCOL: ABSENT, L4: ABSENT}])
+def test_what_is_not_tcp_has_no_ports(cells):
+    train = packet(Segment(1, 2, ACK, 9), route(4), time_ps=0, ident=0, frame_id=0)
+    for column, value in cells.items():
+        train.meta[0, column] = value
+    seen = np.full((1, SEEN_WORDS), 77, np.int64)
+    look(train.meta, train.head, 1, np.array([5]), seen)
+    assert seen[0, [PORTS, SPENT, FRAMES]].tolist() == [ABSENT, 5, 1]
+
+
+STAMPS = bytes((8, 10)) + (3).to_bytes(4, "big") + (4).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (b"\1\1" + STAMPS, {"timestamps": True, "tsval": 3, "tsecr": 4}),
+        (STAMPS + b"\1\1", {"timestamps": True, "tsval": 3, "tsecr": 4}),  # not as Linux aligns them
+        (b"\1\1" + STAMPS + bytes((3, 3, 7, 1)), {"timestamps": True, "tsval": 3, "tsecr": 4, "window_scale": 7}),
+        (b"\1\1\1\1", {}),
+        (b"\0\1" + STAMPS, {}),  # the end of the list comes first
+        (bytes((2, 4, 5, 180)), {"mss": 1460}),
+        (bytes((2, 9, 5, 180)), {}),  # longer than what is there
+        (bytes((2, 1, 5, 180)), {}),  # shorter than itself
+        (bytes((99, 4, 0, 0, 3, 3, 7, 1)), {"window_scale": 7}),  # unknown
+    ],
+)
+def test_options_are_read_whatever_their_form(options, expected):
+    plain = packet(Segment(1, 2, ACK, 9), route(4), time_ps=0, ident=0, frame_id=0)
+    l4 = int(plain.meta[0, L4])
+    plain.head[0, l4 + 20 : l4 + 20 + len(options)] = np.frombuffer(options, np.uint8)
+    plain.head[0, l4 + 12] = (20 + len(options)) << 2
+    plain.meta[0, HEAD_BYTES] += len(options)
+    said = Segment(1, 2, ACK, 9)
+    for name, value in expected.items():
+        setattr(said, name, value)
+    [heard], seen = heard_of(plain)
+    assert heard == said
+    assert seen[0, STAMPED] == (options == b"\1\1" + STAMPS) == (not seen[0, OTHERWISE])
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -43,6 +43,19 @@ def test_join_widens_heads_and_moves_pieces():
     assert np.array_equal(both.payload_of(2), wide.payload_of(0))
 
 
+def test_packed_has_the_pieces_of_its_rows_and_shares_nothing():
+    train = numbered(4)
+    train.pieces = np.arange(40, dtype=np.int64).reshape(8, 5)
+    train.meta[[0, 2, 3], FIRST_PIECE], train.meta[[0, 2, 3], PIECE_COUNT] = [5, 0, 2], [3, 2, 3]
+    packed = train[np.array([3, 1, 0])].packed()
+    assert len(packed.pieces) == 6 and len(train[1:2].packed().pieces) == 0
+    for k, i in enumerate((3, 1, 0)):
+        assert np.array_equal(packed.payload_of(k), train.payload_of(i))
+        assert np.array_equal(packed.head[k], train.head[i])
+    assert not any(np.shares_memory(a, b) for a, b in [(packed.meta, train.meta), (packed.head, train.head)])
+    assert np.array_equal(train.pieces, np.arange(40).reshape(8, 5))
+
+
 def test_join_of_nothing_is_an_error():
     with pytest.raises(ValueError, match="at least one"):
         join([])

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from models.forwarding.router import Verdict
 from models.train import FRAME_COUNT
 from sim.build import build
 from sim.nodes.router import Router
@@ -89,7 +90,7 @@ def test_frames_and_bytes(offload, rough, ring, queue):
         assert (arrived == seen[name] + held + missed).all(), name
         handed_over = counted(counts, "port/in", "port/in-bytes")
         sent_on = counted(counts, "port/out", "port/out-bytes")
-        waiting = sum(np.array([port.waiting_frames, port.waiting_bytes]) for port in ports_of(node))
+        waiting = sum(frames_and_bytes(port.waiting) for port in ports_of(node))
         dropped = counted(counts, "drop/queue-full", "port/dropped-bytes")
         assert (handed_over == sent_on + waiting + dropped).all(), name
         sent_by_all += sent_on
@@ -99,7 +100,7 @@ def test_frames_and_bytes(offload, rough, ring, queue):
     assert missing[0] == lost
     assert missing[1] == 0 or lost  # a link counts the frames it loses, not their bytes
     router = world.nodes["m"].ledger.counts
-    refused = router["drop/lro-guard"] + router["drop/no-route"] + router["drop/too-big"]
+    refused = sum(router[f"drop/{verdict.label}"] for verdict in Verdict)
     not_passed_on = seen["m"] - counted(router, "port/in", "port/in-bytes")
     assert not_passed_on[0] == refused
     assert not_passed_on[1] == 0 or refused  # nor does a router
@@ -108,5 +109,5 @@ def test_frames_and_bytes(offload, rough, ring, queue):
 
 def ports_of(node):
     if isinstance(node.model, Router):
-        return {id(egress.port): egress.port for egress in node.model.routes.values()}.values()
+        return node.model.ports
     return (node.model.port,)

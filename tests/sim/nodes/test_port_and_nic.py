@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.buffer import END, FIRST, KEPT, Buffer
+from models.memory import END, FIRST, KEPT, Memory
 from models.nic.ring import give_back, settle
+from models.queue import Ports
 from models.train import COLUMNS, FRAME_ID, HEAD_BYTES, PAYLOAD_BYTES, TIME_PS, FrameTrain
 from models.units import serialization_ps
 from sim.clock import Clock
@@ -33,9 +34,9 @@ def frames(times, *, first_id=0, size=100):
 class Heard:
     """A far end that writes down what it hears of, and keeps the line to its word."""
 
-    def __init__(self, clock):
+    def __init__(self, clock, memory):
         self.clock, self.frames = clock, []
-        self.arriving = Buffer()
+        self.arriving = memory.queue()
         self.known_ps = lambda: 0
 
     def announced(self, frames):
@@ -51,17 +52,19 @@ CUTS = st.sampled_from([None, 1, 3])
 
 def port_and_far_end(*, inputs, cut=None):
     clock = Clock()
-    heard = Heard(clock)
+    memory = Memory(queues=2)
+    heard = Heard(clock, memory)
     cable = Cable(delay_ps=DELAY, far_end=heard)
     ledger = Ledger()
     port = Port(
-        clock, rate_bps=RATE, queue_frames=LIMIT, cable=cable, inputs=inputs, ledger=ledger, max_train_frames=cut
-    )
+        clock, ports=Ports(memory, ports=1), rate_bps=RATE, queue_frames=LIMIT, cable=cable, inputs=inputs,
+        ledger=ledger, max_train_frames=cut,
+    )  # fmt: skip
     return clock, heard, port, ledger
 
 
 def send(port, train, rank=0):
-    port.send(train, frames=len(train), input_rank=rank)
+    port.send(train, input_rank=rank)
 
 
 @given(times=TIMES, cut=CUTS)
@@ -70,7 +73,7 @@ def test_one_input_is_served_as_it_is_handed_over(times, cut):
     for part in frames(times).cut(5):
         send(port, part)
     assert heard.frames == one_by_one([(at, 0, k) for k, at in enumerate(times)])
-    assert port.waiting_frames == 0 and ledger.counts["port/in"] == len(times)
+    assert not len(port.waiting) and ledger.counts["port/in"] == len(times)
 
 
 @given(one=TIMES, other=TIMES, cut=CUTS)
@@ -78,15 +81,13 @@ def test_two_inputs_against_single_frames(one, other, cut):
     clock, heard, port, ledger = port_and_far_end(inputs=2, cut=cut)
     send(port, frames(other, first_id=100), 1)
     send(port, frames(one))
-    assert port.waiting_frames == len(one) + len(other) and not heard.frames
-    assert port.waiting_bytes == 7 * port.waiting_frames
+    arrivals = list(merge([(at, 0, k) for k, at in enumerate(one)], [(at, 1, 100 + k) for k, at in enumerate(other)]))
+    waiting = port.waiting  # in the order in which they enter, whoever was heard first
+    assert waiting.meta[:, [TIME_PS, FRAME_ID]].tolist() == [[at, number] for at, _, number in arrivals]
+    assert not heard.frames
     clock.env.run(until=10**8)
-    arrivals = merge(
-        [(at, 0, k) for k, at in enumerate(one)],
-        [(at, 1, 100 + k) for k, at in enumerate(other)],
-    )
     assert heard.frames == one_by_one(arrivals)
-    assert port.waiting_frames == port.waiting_bytes == 0
+    assert not len(port.waiting)
     counts = ledger.counts
     assert counts["port/in"] == len(one) + len(other)
     assert counts["port/in"] == counts["port/out"] + counts["drop/queue-full"]
@@ -134,7 +135,7 @@ def one_by_one(arrivals):
 
 def nic(*, ring=8, usecs_ps=1000, rx_frames=3):
     settings = NicSettings(rx_ring_frames=ring, rx_usecs_ps=usecs_ps, rx_frames=rx_frames, rx_checksum=True)
-    return Nic(settings=settings, hardware_lro=None, ledger=Ledger(), max_train_frames=None)
+    return Nic(settings=settings, hardware_lro=None, memory=Memory(queues=1), ledger=Ledger(), max_train_frames=None)
 
 
 @pytest.mark.parametrize(
@@ -179,12 +180,12 @@ def test_whoever_serves_the_card_hears_of_an_earlier_interrupt_and_of_nothing_el
 
 def take(card, *, before_ps, budget):
     """What a poll takes, by number."""
-    ring = card.ring
-    settle(ring.state, ring.meta, ring.head, before_ps, card.slots, card.csum_state)
+    ring, memory = card.ring, card.memory
+    settle(ring.state, memory.meta, memory.head, before_ps, card.slots, card.csum_state)
     first, n = ring.state[FIRST], min(budget, ring.state[KEPT] - ring.state[FIRST])
-    give_back(ring.state, ring.meta, first, n)
+    give_back(ring.state, memory.meta, first, n)
     ring.state[FIRST] += n
-    return ring.meta[first : first + n, FRAME_ID].tolist()
+    return memory.meta[first : first + n, FRAME_ID].tolist()
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -1,0 +1,175 @@
+"""A router's polls against polls written out, whose packets are judged, rewritten, cut and sent by hand, one by one."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+from polls import KINDS, PROFILE, RANK_IN, Written, arrivals, polled
+
+import models.memory
+from models.cpu.costs import Kind, work_ps
+from models.cpu.receive import IN_DRIVER_LRO, IN_GRO, PLAIN
+from models.forwarding.router import Verdict, judge, rewrite
+from models.memory import Memory
+from models.offload.engine import make
+from models.offload.segment import cut as cut_packets
+from models.payload import SYNTHETIC
+from models.queue import Ports
+from models.train import ABSENT, FRAME_COUNT, FRAME_ID, GSO_SEGMENTS, L3, TIME_PS
+from models.wire import ipv4
+from sim.clock import Clock
+from sim.nodes.ledger import Ledger
+from sim.nodes.link import Cable
+from sim.nodes.port import Port
+from sim.nodes.router import Router
+
+DESTINATIONS = ("10.0.0.2", "10.0.1.2")
+PACKED = tuple(bytes(int(octet) for octet in address.split(".")) for address in DESTINATIONS)
+MACS = (bytes(range(12)), bytes(range(20, 32)))
+CUTS = (True, False)  # the card of the first port does it, on the second the core
+KINDS = (*KINDS, "old", "lost", "foreign")
+CHOICES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9), st.sampled_from(KINDS)), min_size=1, max_size=200)
+SMALL = 2  # rows of a queue, to begin with
+
+
+class FarEnd:
+    """Counts what it is told of."""
+
+    def __init__(self, memory):
+        self.arriving, self.told = memory.queue(), 0
+
+    def announced(self, frames):
+        assert frames > 0
+        self.told += frames
+
+
+class Ways:
+    """A router with two ports: a short queue behind one core, and one that two cores feed, in front of slow lines."""
+
+    def __init__(self, *, most=None, rows=1 << 14):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(models.memory, "_ROWS", rows)
+            self.memory = Memory(queues=5)
+        clock, ports, self.ledger = Clock(), Ports(self.memory, ports=2), Ledger()
+        self.router = Router(ledger=self.ledger, ports=ports)
+        self.far = [FarEnd(self.memory) for _ in DESTINATIONS]
+        for k, far in enumerate(self.far):
+            cable = Cable(delay_ps=1000, far_end=far)
+            port = Port(
+                clock, ports=ports, rate_bps=3 * 10**8, queue_frames=5 + k, cable=cable, inputs=1 + k, mtu_bytes=1500,
+                cuts=CUTS[k], max_train_frames=most, ledger=self.ledger,
+            )  # fmt: skip
+            self.router.add(port, macs=MACS[k])
+            self.router.route(PACKED[k], port)
+        self.rooms_made = 0
+        make_room = ports.make_room
+
+        def counted(port):
+            self.rooms_made += 1
+            make_room(port)
+
+        ports.make_room = counted
+
+    def sent(self):
+        """All that left by either port, or waits there, frame by frame."""
+        assert all(far.told == len(far.arriving) for far in self.far)
+        trains = [*(far.arriving.in_order() for far in self.far), *(port.waiting for port in self.router.ports)]
+        return [
+            [(*train.meta[k, [TIME_PS, FRAME_ID]].tolist(), train.head[k].tobytes(),
+              train.payload_of(k)[:, :3].tolist()) for k in range(len(train))]
+            for train in trains
+        ]  # fmt: skip
+
+
+class ByHand:
+    """The same for whole packets, one after the other."""
+
+    def __init__(self, ways):
+        self.ways, self.drops, self.counts = ways, Counter(), Counter()
+
+    def hand_up(self, packets, spent, began_ps):
+        work = 0
+        for k in range(len(packets)):
+            work += self._pass_on(packets[k : k + 1].packed(), began_ps, int(spent[k]) + work)
+        return work
+
+    def _pass_on(self, packet, began_ps, before):
+        row, cells = packet.head[0], packet.meta[0]
+        way, verdict = None, Verdict.NOT_IP
+        if cells[L3] != ABSENT:
+            at = cells[L3] + ipv4.DESTINATION
+            destination = row[at : at + 4].tobytes()
+            verdict = Verdict.NO_ROUTE
+            if destination in PACKED:
+                way = PACKED.index(destination)
+                verdict = Verdict(judge(row, cells, 1500))
+        self.counts[Kind.FWD] += 1
+        work = PROFILE.cost[Kind.FWD]
+        if verdict is not Verdict.FORWARDED:
+            self.drops[verdict] += int(cells[FRAME_COUNT])
+            return work
+        if not CUTS[way] and cells[GSO_SEGMENTS] > 1:
+            self.counts[Kind.GSO_SEG] += int(cells[GSO_SEGMENTS])
+            work += PROFILE.cost[Kind.GSO_SEG] * int(cells[GSO_SEGMENTS])
+        rewrite(row, cells[L3], self.ways.router.tables[3][self.ways.router.ports[way].number])
+        cells[TIME_PS] = began_ps + work_ps(before + work, PROFILE.hz)
+        self.ways.router.ports[way].send(cut_packets(packet, SYNTHETIC), input_rank=RANK_IN)
+        return work
+
+
+ENGINES = pytest.mark.parametrize(
+    ("name", "merging", "hz"),
+    [
+        (None, PLAIN, 250),
+        ("gro", IN_GRO, 250),
+        ("gro", IN_GRO, 100_000),
+        ("wireguard-go", IN_GRO, 250),
+        ("lro-driver", IN_DRIVER_LRO, 250),
+    ],
+)
+
+
+def compared(choices, starts, name, merging, hz, most, rows):
+    """Both ways of a router that was polled."""
+    train, starts_ps = arrivals(choices, DESTINATIONS), [start * 100_000 for start in starts]
+    engines = [make(name) if name else None for _ in range(2)]
+    by_hand = ByHand(Ways())
+    written = Written(train, engines[0], merging, hz, by_hand.hand_up)
+    wanted_more = [written.poll(start_ps) for start_ps in starts_ps]
+    ways = Ways(most=most, rows=rows)
+    core, wants_more = polled(ways.router, ways.memory, train, starts_ps, engines[1], merging, hz, most, ways.ledger)
+    assert wants_more == wanted_more
+    assert core.now_ps == written.now_ps
+    assert ways.sent() == by_hand.ways.sent()
+    assert {Verdict(k): n for k, n in enumerate(ways.router.drops.tolist()) if n} == by_hand.drops
+    for kind, count in by_hand.counts.items():
+        written.counts[kind] += count
+    assert core.counts.tolist() == written.counts.tolist()
+    for name in ("port/in", "port/in-bytes", "port/out", "drop/queue-full", "port/dropped-bytes"):
+        assert ways.ledger.counts[name] == by_hand.ways.ledger.counts[name]
+    return ways
+
+
+@pytest.mark.parametrize(("most", "rows"), [(None, 1 << 14), (None, SMALL), (1, SMALL), (7, 1 << 14)])
+@ENGINES
+@given(choices=CHOICES, starts=st.lists(st.integers(1, 900), min_size=1, max_size=8).map(sorted))
+def test_against_packets_passed_on_by_hand(name, merging, hz, most, rows, choices, starts):
+    compared(choices, starts, name, merging, hz, most, rows)
+
+
+@pytest.mark.parametrize("most", [None, 1])
+@ENGINES
+def test_the_polls_above_do_run_out_of_room_and_refuse_for_every_reason(name, merging, hz, most):
+    kinds = ["good", "good", "elsewhere", "old", "lost", "foreign", "good", "elsewhere", "good", "good"] * 15
+    choices = [(k // 5 % 2, 1, kind) for k, kind in enumerate(kinds)]
+    ways = compared(choices, [30, 60, 90, 120, 150], name, merging, hz, most, SMALL)
+    assert ways.rooms_made > 1
+    assert ways.ledger.counts["drop/queue-full"] or merging == IN_DRIVER_LRO  # of which nearly all is refused
+    old = Verdict.LRO_GUARD if merging == IN_DRIVER_LRO else Verdict.TTL_EXPIRED  # driver LRO does not look at the TTL
+    expected = {Verdict.NOT_IP, Verdict.NO_ROUTE, old}
+    assert {Verdict(k) for k, n in enumerate(ways.router.drops.tolist()) if n} == expected
