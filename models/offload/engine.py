@@ -84,7 +84,7 @@ from models.payload import Payloads
 from models.train import ABSENT, COLUMNS, HEAD_WIDTH, PIECE_COLUMNS, FrameTrain, widened
 from models.wire import ipv6
 
-__all__ = ["ENGINES", "LOST", "Engine", "Outcome", "make"]
+__all__ = ["ENGINES", "LOST", "Engine", "Outcome", "make", "parameters"]
 
 _NONE: Ints = np.zeros(0, np.int64)
 
@@ -135,7 +135,7 @@ SETUPS: dict[str, dict[int, int]] = {
     },
 } | {name: lro_table.setup(row) | {ENGINE: LRO_HARDWARE} for name, row in lro_table.ROWS.items()}
 TIMERS_PS = {"gro-hw-mlx5": gro_hw_mlx5.TIMER_PS} | {name: row.timer_ps.value for name, row in lro_table.ROWS.items()}
-LIMITS = {  # what `make` takes by keyword of every engine, and which word of the setup it is
+_LIMITS = {  # parameters by keyword, and which word of the setup each is
     "per_bucket": PER_BUCKET,
     "max_bytes": MAX_BYTES,
     "max_segments": MAX_SEGMENTS,
@@ -149,10 +149,30 @@ LIMITS = {  # what `make` takes by keyword of every engine, and which word of th
     "batch": BATCH,
     "udp": UDP,
 }
+_OF_LINUX_GRO = "per_bucket", "max_bytes", "rx_udp_gro_forwarding", "rx_gro_list", "udp_socket", "tcp_socket"
+_OF_A_CARD = "per_bucket", "max_bytes", "max_segments", "mtu_bytes"  # besides the columns of its row not known
+_TAKEN = {
+    "gro": _OF_LINUX_GRO,
+    "gro-6.12": _OF_LINUX_GRO,
+    "gro-6.1": _OF_LINUX_GRO,
+    "gro-2.6.29": ("per_bucket", "max_frags"),
+    "lro-driver": ("per_bucket", "max_segments", "mtu_bytes", "page_bytes"),
+    "gro-hw-mlx5": ("per_bucket", "max_bytes"),
+    "freebsd-lro": ("per_bucket", "max_bytes", "max_segments"),
+    "dpdk-gro": ("batch", "max_bytes", "max_segments"),
+    "wireguard-go": ("batch", "max_bytes", "udp"),
+    "gvisor": ("per_bucket", "max_bytes"),
+}
 
 
-def make(name: str, *, audit: bool = False, **parameters: int | str) -> Engine:
-    """The engine called `name`. `parameters`: a limit of LIMITS, or of a card a column of its row that is not known.
+def parameters(name: str) -> dict[str, int]:
+    """What `make(name)` takes by keyword: a limit of the engine, or a column of a card's row that is not known."""
+    taken = {parameter: _LIMITS[parameter] for parameter in _TAKEN.get(name, _OF_A_CARD)}
+    return taken | (lro_table.free(lro_table.ROWS[name]) if name in lro_table.ROWS else {})
+
+
+def make(name: str, *, audit: bool = False, **given: int | str) -> Engine:
+    """The engine called `name`, with the `parameters` given.
 
     ValueError for a name not in ENGINES, a parameter the engine does not have, a word its column does not know."""
     if name not in SETUPS:
@@ -161,11 +181,11 @@ def make(name: str, *, audit: bool = False, **parameters: int | str) -> Engine:
     setup[[BUCKETS, MAX_BYTES, MAX_SEGMENTS]] = 1, NO_LIMIT, NO_LIMIT
     for word, value in SETUPS[name].items():
         setup[word] = value
-    free = LIMITS | (lro_table.free(lro_table.ROWS[name]) if name in lro_table.ROWS else {})
-    for parameter, given in parameters.items():
-        if parameter not in free:
-            raise ValueError(f"{name}: found parameter {parameter!r}, wanted one of {', '.join(free)}")
-        setup[free[parameter]] = lro_columns.number(parameter, given)
+    taken = parameters(name)
+    for parameter, wanted in given.items():
+        if parameter not in taken:
+            raise ValueError(f"{name}: found parameter {parameter!r}, wanted one of {', '.join(taken)}")
+        setup[taken[parameter]] = lro_columns.number(parameter, wanted)
     setup[BATCH] = min(setup[BATCH], setup[PER_BUCKET])
     setup[AUDIT] = audit
     return Engine(name, setup)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from frames import octets, segment, train
 from trains import frame_trains, through
 
-from models.offload.engine import ENGINES, make
+from models.offload.engine import ENGINES, make, parameters
 from models.offload.why import Fate, Why
 from models.payload import SYNTHETIC
 from models.train import CSUM_VERIFIED, FRAME_COUNT, PAYLOAD_BYTES
@@ -76,12 +76,13 @@ def test_nothing_is_made_and_nothing_vanishes(name, sent):
 RUN = """
 import sys; sys.path.insert(0, {here!r})
 from frames import *
-from models.offload.engine import ENGINES, make
+from models.offload.engine import ENGINES, make, parameters
 from models.offload.segment import cut
 import random
 random.seed(7)
 for name in ENGINES:
-    engine = make(name, audit=True, **({{"rx_udp_gro_forwarding": 1}} if name.startswith("gro") else {{}}))
+    udp = {{"rx_udp_gro_forwarding"}} & parameters(name).keys()
+    engine = make(name, audit=True, **dict.fromkeys(udp, 1))
     for _ in range(6):
         where, sent = [0] * 6, []
         for k in range(40):
@@ -139,3 +140,14 @@ def test_a_wider_head_widens_the_engine():
     packets = engine.flush(SYNTHETIC).packets
     assert packets.payload_bytes.tolist() == [300]
     assert packets.head.shape[1] == 200
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_takes_the_parameters_it_has_and_names_them_when_it_refuses(name):
+    """A limit that an engine would take and not look at is a mistake its user never hears of."""
+    for parameter in parameters(name):
+        make(name, **{parameter: 1})
+    strange = "page_bytes" if name != "lro-driver" else "rx_gro_list"
+    wanted = f"{name}: found parameter '{strange}', wanted one of {', '.join(parameters(name))}"
+    with pytest.raises(ValueError, match=wanted):
+        make(name, **{strange: 1})
