@@ -11,10 +11,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_interface
 
 import numpy as np
 
-from models.cpu.profiles import PROFILES
+from models.cpu.profiles import PROFILES, Profile
 from models.memory import Memory
-from models.offload.engine import Engine, make
-from models.offload.names import Place
+from models.offload.engine import Engine, make, parameters
+from models.offload.names import LINUX_GRO, Place
 from models.packet import Address, Route
 from models.path import PathDraws
 from models.queue import Ports
@@ -35,6 +35,7 @@ from sim.scenario import Node as NodeScenario
 
 FIRST_PORT = 40_000
 SERVER_PORT = 5_001
+FIRST_GRO = "gro-2.6.29"  # whose packets hold as many frames as the sk_buff has room for fragments
 INET_LRO = "lro-driver"  # the engine that chains page fragments, so the sk_buff's room for them is its limit
 
 
@@ -157,11 +158,11 @@ class _Builder:
 
     def _card(self, node: BuiltNode, nic_name: str, settings: NicScenario, machine: NodeScenario) -> None:
         profile = PROFILES[machine.profile]
-        limits = {"mtu_bytes": settings.mtu_bytes}
+        limits = {"mtu_bytes": settings.mtu_bytes} if "mtu_bytes" in parameters(settings.lro_engine) else {}
         if settings.lro_engine == INET_LRO and profile.agg_max_frags:
             limits["max_segments"] = profile.agg_max_frags
         audit = node.name == self._scenario.observe
-        gro = make("gro", audit=audit) if settings.gro else None
+        gro = self._gro(settings, profile, is_host=machine.kind == "host", audit=audit) if settings.gro else None
         lro = make(settings.lro_engine, audit=audit, **limits) if settings.lro else None
         driver_lro = lro if lro and lro.place is Place.DRIVER else None
         hardware_lro = None if driver_lro is lro else lro
@@ -188,11 +189,28 @@ class _Builder:
             driver_lro=driver_lro,
             ledger=node.ledger,
             hz=machine.hz,
+            gro_flush_timeout_ps=settings.gro_flush_timeout_ps,
+            napi_defer_hard_irqs=settings.napi_defer_hard_irqs,
             max_train_frames=cut,
         )
         core.serve(napi)
         node.nics[nic_name], node.napis[nic_name] = nic, napi
         node.engines += [engine for engine in (hardware_lro, driver_lro, gro) if engine is not None]
+
+    @staticmethod
+    def _gro(settings: NicScenario, profile: Profile, *, is_host: bool, audit: bool) -> Engine:
+        """The stack's engine on a card, with the parameters it has."""
+        given: dict[str, int] = {}
+        if settings.gro_engine in LINUX_GRO:
+            given = {
+                "max_bytes": settings.gro_max_bytes,
+                "rx_gro_list": settings.rx_gro_list,
+                "rx_udp_gro_forwarding": settings.rx_udp_gro_forwarding,
+                "tcp_socket": is_host,  # where connections end, frames are not chained
+            }
+        elif settings.gro_engine == FIRST_GRO and profile.agg_max_frags:
+            given = {"max_frags": profile.agg_max_frags}
+        return make(settings.gro_engine, audit=audit, **given)
 
     def _assign_addresses(self, number: int, first: LinkEnd, second: LinkEnd) -> None:
         for side, end in enumerate((first, second), start=1):

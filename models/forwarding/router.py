@@ -16,12 +16,14 @@ from enum import IntEnum
 import numpy as np
 
 from models.cpu.costs import Kind, work_ps_compiled
+from models.memory import END
 from models.offload.kernel import njit
-from models.queue import CUTS, MTU_BYTES, join_queue, takes
+from models.queue import CUTS, MTU_BYTES, WAITING, join_queue, takes
 from models.train import (
     ABSENT,
     FRAME_COUNT,
     GSO_BYTES,
+    GSO_FRAGLIST,
     GSO_SEGMENTS,
     GSO_TYPE,
     HEAD_BYTES,
@@ -51,7 +53,7 @@ class Verdict(IntEnum):
 
 
 _FORWARDED, _NOT_IP, _LRO_GUARD, _TTL_EXPIRED, _TOO_BIG, _NO_ROUTE = (int(verdict) for verdict in Verdict)
-_FWD, _GSO_SEG = int(Kind.FWD), int(Kind.GSO_SEG)
+_FWD, _GSO_SEG, _FRAGLIST_SEG = int(Kind.FWD), int(Kind.GSO_SEG), int(Kind.FRAGLIST_SEG)
 
 HIGH, LOW, BY_PORT = range(3)  # columns of a forwarding table: the halves of an address, and where it leaves
 _IPV4_HIGH = -1  # no address of a host starts with 64 ones
@@ -112,20 +114,41 @@ def forward(
     if verdict != _FORWARDED:
         drops[verdict] += cells[FRAME_COUNT]
         return True, work, np.int64(ABSENT)
-    if not ports[port, CUTS] and cells[GSO_SEGMENTS] > 1:
+    chained = cells[GSO_TYPE] & GSO_FRAGLIST != 0
+    if chained and cells[GSO_SEGMENTS] > 1:  # no card can unchain
+        counts[_FRAGLIST_SEG] += cells[GSO_SEGMENTS]
+        work += cells[GSO_SEGMENTS] * prices[_FRAGLIST_SEG]
+    elif not ports[port, CUTS] and cells[GSO_SEGMENTS] > 1:
         counts[_GSO_SEG] += cells[GSO_SEGMENTS]
         work += cells[GSO_SEGMENTS] * prices[_GSO_SEG]
     cells[TIME_PS] = began_ps + work_ps_compiled(spent + work, hz)
-    rewrite(octets, cells[L3], macs[port])
+    address(octets, macs[port])
+    if not chained:
+        age(octets, cells[L3])
+    first = state[ports[port, WAITING], END]
     join_queue(packet, head, their_pieces, payloads, rank_in, ports[port], state, meta, heads, pieces, row, rank)
+    if chained:  # skb_segment_list(): the router changed one header, and the others are those the frames came with
+        age(heads[first], meta[first, L3])
     return True, work, port
 
 
 @njit
 def rewrite(row, l3, macs):
     """What a router changes in a header; `macs` uint8[12] is what it writes in front, destination first."""
+    address(row, macs)
+    age(row, l3)
+
+
+@njit
+def address(row, macs):
+    """Write a frame's `macs` uint8[12], destination first."""
     for k in range(12):
         row[ethernet.DESTINATION + k] = macs[k]
+
+
+@njit
+def age(row, l3):
+    """Take a hop from a packet's life."""
     if ipv4.is_ipv4(row, l3):
         row[l3 + ipv4.TTL] -= 1
         put16(row, l3 + ipv4.CHECKSUM, ipv4_header(row, l3))

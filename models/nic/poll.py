@@ -18,7 +18,7 @@ frames sent. NO_ROOM: make room in the queue that the words of port `at_port` na
 from __future__ import annotations
 
 from models.cpu.costs import Kind, work_ps_compiled
-from models.cpu.receive import PLAIN, price
+from models.cpu.receive import IN_GRO, PLAIN, price
 from models.forwarding.router import forward
 from models.memory import BASE, END, FIRST, KEPT
 from models.nic.ring import give_back, settle
@@ -40,6 +40,8 @@ WORDS = (
     "hz",  # of the core
     "ticks",  # of the kernel, per second
     "full_flush",  # what a poll that used its budget flushes: ALL, OLD (than this tick), NOTHING
+    "flush_timeout",  # gro_flush_timeout [ps]; 0: none
+    "defers",  # napi_defer_hard_irqs: so many polls without work leave interrupts masked
     "elsewhere",  # the engine is asked by the caller
     "merging",  # PLAIN, IN_GRO, IN_DRIVER_LRO
     "fragments",  # the card merges
@@ -67,13 +69,17 @@ WORDS = (
     "extra",  # work with them [1/10,000 cycle]
     "stack_cost",  # work with all that went up since `now` moved [1/10,000 cycle]
     "at_port",  # a port that has not served all, or has no room; ABSENT
+    "extent",  # which of the packets held go up at the end: ALL, OLD, NOTHING
     "flushed",
+    "defers_left",
+    "timer",  # after FLUSHED: a timer polls again so long after `now` [ps]; 0: none was set
+    "masked",  # after FLUSHED: interrupts stay masked, as that timer polls
 )
 (
-    RING, PART, SETTLES, HZ, TICKS, FULL_FLUSH, ELSEWHERE, MERGING, FRAGMENTS, FORWARDS, RANK_IN, SLOTS, CSUM,
-    MEASURED_FROM, BEGINS, INTERRUPTED, SHOWS, NOW, LIMIT, COST, SETTLED, MERGED, SHOWN, LEFT, TAKING, IN_TAKE,
-    PART_FIRST, PART_ROWS, PACKETS, GONE_UP, EXTRA, STACK_COST, AT_PORT,
-    FLUSHED_ALL,
+    RING, PART, SETTLES, HZ, TICKS, FULL_FLUSH, FLUSH_TIMEOUT, DEFERS, ELSEWHERE, MERGING, FRAGMENTS, FORWARDS,
+    RANK_IN, SLOTS, CSUM, MEASURED_FROM, BEGINS, INTERRUPTED, SHOWS, NOW, LIMIT, COST, SETTLED, MERGED, SHOWN,
+    LEFT, TAKING, IN_TAKE, PART_FIRST, PART_ROWS, PACKETS, GONE_UP, EXTRA, STACK_COST, AT_PORT,
+    EXTENT, FLUSHED_ALL, DEFERS_LEFT, TIMER, MASKED,
 ) = range(len(WORDS))  # fmt: skip
 
 WAIT, LOOK, MERGE, FLUSH, SHOW, GO_UP, TELL, NO_ROOM, GROW, FLUSHED = range(10)
@@ -148,7 +154,12 @@ def poll(
         first = ring[FIRST]
         work[PART_FIRST], work[PART_ROWS], work[PACKETS], work[GONE_UP] = first - ring[BASE], n, 0, 0
         if n == 0:
-            extent = ALL if work[LEFT] else work[FULL_FLUSH]
+            if not work[MERGED]:
+                work[EXTENT] = work[FULL_FLUSH]
+                if work[LEFT]:
+                    set_timer(work, book)
+                    work[EXTENT] = OLD if work[TIMER] and work[MERGING] == IN_GRO else ALL
+            extent = work[EXTENT]
             if work[MERGED] or (work[MERGING] != PLAIN and book[HELD_PACKETS] and extent != NOTHING):
                 if not work[MERGED]:
                     if work[ELSEWHERE]:
@@ -218,8 +229,22 @@ def begin(work, prices, counts):
         counts[_IRQ] += 1
     work[BEGINS] = work[INTERRUPTED] = 0
     work[LEFT], work[SHOWN], work[AT_PORT] = BUDGET, 1, ABSENT
-    work[TAKING] = work[IN_TAKE] = work[SETTLED] = work[FLUSHED_ALL] = 0
+    work[TAKING] = work[IN_TAKE] = work[SETTLED] = work[FLUSHED_ALL] = work[TIMER] = work[MASKED] = 0
     work[PACKETS] = work[GONE_UP] = work[EXTRA] = work[STACK_COST] = 0
+
+
+@njit
+def set_timer(work, book):
+    """Whether a poll that is done with its card is followed by another one, by a timer; napi_complete_done()."""
+    work[TIMER] = 0
+    if work[LEFT] < BUDGET:
+        if work[MERGING] == IN_GRO and book[HELD_PACKETS]:
+            work[TIMER] = work[FLUSH_TIMEOUT]
+        work[DEFERS_LEFT] = work[DEFERS]
+    if work[DEFERS_LEFT] > 0:
+        work[DEFERS_LEFT] -= 1
+        work[TIMER] = work[FLUSH_TIMEOUT]
+        work[MASKED] = work[TIMER] > 0
 
 
 @njit

@@ -40,4 +40,6 @@ PLACES = {
     "gvisor": Place.STACK,
 }
 ENGINES = tuple(PLACES)
+GRO_ENGINES = tuple(name for name, place in PLACES.items() if place is Place.STACK)  # a NIC's `gro-engine`
+LINUX_GRO = ("gro", "gro-6.12", "gro-6.1")  # those that know chaining, UDP, and packets above 64 KiB
 LRO_ENGINES = tuple(name for name, place in PLACES.items() if place is not Place.STACK)  # a NIC's `lro-engine`

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.forwarding.router import Verdict, judge, rewrite
+from models.forwarding.router import Verdict, address, age, judge
 from models.offload.engine import Engine
-from models.offload.segment import cut
+from models.offload.segment import cut, segments_of
 from models.payload import Payloads, for_capture
 from models.train import (
     COLUMNS,
@@ -72,7 +72,7 @@ def merged(engine: Engine, burst: Sequence[bytes]) -> tuple[FrameTrain, Payloads
 
 
 def forwarded(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
-    """What a router sends on, to a device that cannot segment, with one habit of the kernel's that is not ours.
+    """What a router sends on, to a device that cannot segment.
 
     The IP layer of a router changes one header, that of the packet. Frames that were chained (rx-gro-list) keep their
     own, so all but the first leave with the TTL they came with (skb_segment_list())."""
@@ -81,20 +81,17 @@ def forwarded(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     packets.meta[:, TAIL_BYTES] = 0  # the network layer cuts the frame to the length of its packet
     sent = FrameTrain(packets.meta, packets.head.copy(), packets.pieces)
     verdicts = [judge(row, cells, MTU_BYTES) for row, cells in zip(sent.head, sent.meta)]
-    passed = np.flatnonzero(np.array(verdicts) == Verdict.FORWARDED)
-    macs = np.frombuffer(FINAL_MAC + EGRESS_MAC, np.uint8)
-    for i in passed:
-        rewrite(sent.head[i], sent.meta[i, L3], macs)
-    sent, packets = sent[passed], packets[passed]
-    frames = cut(sent, payloads)
+    sent = sent[np.flatnonzero(np.array(verdicts) == Verdict.FORWARDED)]
     chained = sent.meta[:, GSO_TYPE] & GSO_FRAGLIST != 0
-    if chained.any():
-        size = sent.meta[:, GSO_BYTES]
-        segments = np.where(size > 0, -(-sent.payload_bytes // np.maximum(size, 1)), 1)
-        followers = np.repeat(chained, segments)
-        followers[np.cumsum(segments) - segments] = False  # the first of each packet
-        as_they_came = cut(packets, payloads).head[followers]
-        frames.head[followers, ethernet.HEADER_BYTES :] = as_they_came[:, ethernet.HEADER_BYTES :]
+    macs = np.frombuffer(FINAL_MAC + EGRESS_MAC, np.uint8)
+    for i in range(len(sent)):
+        address(sent.head[i], macs)
+        if not chained[i]:
+            age(sent.head[i], sent.meta[i, L3])
+    frames = cut(sent, payloads)
+    segments = [int(segments_of(cells)) for cells in sent.meta]
+    for first in (np.cumsum(segments) - segments)[chained]:
+        age(frames.head[first], frames.meta[first, L3])
     return frames
 
 

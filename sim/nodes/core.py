@@ -149,6 +149,8 @@ class Core:
         for napi in self._polls:
             if napi.nic.interrupt_at_ps < due_ps:
                 due_ps = napi.nic.interrupt_at_ps
+            if napi.timer_ps < due_ps:
+                due_ps = napi.timer_ps
         if self._stack is not None and self._stack.timer_ps < due_ps:
             due_ps = self._stack.timer_ps
         return due_ps
@@ -178,7 +180,10 @@ class Core:
         napi: Napi | None
         while True:
             for napi in self._polls:
-                if napi.nic.interrupt_at_ps <= self.now_ps:
+                rings = napi.timer_ps <= self.now_ps  # an interrupt as well; it does nothing to a card that is polled
+                if rings:
+                    napi.timer_ps = NEVER
+                if napi.nic.interrupt_at_ps <= self.now_ps or (rings and napi not in polling):
                     napi.nic.mask_interrupt()
                     polling.append(napi)
                     napi.interrupted = True
@@ -203,7 +208,7 @@ class Core:
             if napi.wants_more:
                 polling.append(napi)
             else:
-                napi.nic.arm_interrupt()
+                napi.complete()
 
     def _advance_tasks(self, *, stolen_ps: int) -> None:
         now_ps = self.now_ps

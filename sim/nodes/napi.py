@@ -16,8 +16,11 @@ from models.nic.poll import (
     BUDGET,
     COST,
     CSUM,
+    DEFERS,
     ELSEWHERE,
+    EXTENT,
     FLUSH,
+    FLUSH_TIMEOUT,
     FLUSHED,
     FLUSHED_ALL,
     FORWARDS,
@@ -30,6 +33,7 @@ from models.nic.poll import (
     LEFT,
     LIMIT,
     LOOK,
+    MASKED,
     MEASURED_FROM,
     MERGE,
     MERGED,
@@ -52,6 +56,7 @@ from models.nic.poll import (
     SLOTS,
     STACK_COST,
     TICKS,
+    TIMER,
     WAIT,
     WORDS,
 )
@@ -63,7 +68,7 @@ from models.queue import Ports
 from models.train import FRAME_COUNT, FrameTrain, Ints
 from models.units import PS_PER_S
 from sim.nodes.ledger import Ledger
-from sim.nodes.nic import Nic
+from sim.nodes.nic import NEVER, Nic
 from sim.nodes.router import Router
 
 if TYPE_CHECKING:
@@ -96,6 +101,8 @@ class Napi:
         driver_lro: Engine | None,
         ledger: Ledger,
         hz: int,
+        gro_flush_timeout_ps: int = 0,
+        napi_defer_hard_irqs: int = 0,
         max_train_frames: int | None,
     ) -> None:
         self.nic = nic
@@ -109,6 +116,7 @@ class Napi:
         self._max_train_frames = max_train_frames
         self.interrupted = False
         self.wants_more = False
+        self.timer_ps = NEVER  # when it polls again without an interrupt (gro_flush_timeout)
         self.record: Callable[[dict[str, Any]], None] | None = None
         self.tap: Callable[[FrameTrain], None] | None = None
         self._trace: dict[str, Any] | None = None
@@ -121,6 +129,7 @@ class Napi:
             work[FULL_FLUSH] = NOTHING
         elif merges is gro and hz >= TICKS_KEEP_FRESH:
             work[FULL_FLUSH] = OLD
+        work[[FLUSH_TIMEOUT, DEFERS]] = gro_flush_timeout_ps, napi_defer_hard_irqs
         work[[FORWARDS, RANK_IN]] = self._stack is None, rank_in
         work[[FRAGMENTS, SLOTS, CSUM]] = nic.has_hardware_lro, nic.slots, nic.csum_state
         work[MEASURED_FROM] = core.measured_from_ps
@@ -177,12 +186,21 @@ class Napi:
             else:
                 self._attend(status, now_ps)
         self.wants_more = not words[LEFT]
+        if self.timer_ps <= core.now_ps:
+            self.timer_ps = NEVER  # it rang while the card was polled anyway
+        if words[TIMER]:
+            self.timer_ps = core.now_ps + words[TIMER]
         if self._trace is not None:
             self._trace["end_ps"] = core.now_ps
             if self.record is not None:
                 self.record(self._trace)
             self._trace = None
         return True
+
+    def complete(self) -> None:
+        """The card may interrupt again, unless a timer polls it."""
+        if not self._words[MASKED]:
+            self.nic.arm_interrupt()
 
     def _attend(self, status: int, now_ps: int) -> None:
         """What the kernel leaves to others."""
@@ -195,8 +213,7 @@ class Napi:
             engine.take_in(train, self._verdict, SYNTHETIC, jiffy=now_ps * words[TICKS] // PS_PER_S)
             words[MERGED] = 1
         elif status == FLUSH:
-            jiffy, only_older = now_ps * words[TICKS] // PS_PER_S, not words[LEFT] and words[FULL_FLUSH] == OLD
-            engine.let_go(SYNTHETIC, jiffy=jiffy, only_older=only_older)
+            engine.let_go(SYNTHETIC, jiffy=now_ps * words[TICKS] // PS_PER_S, only_older=words[EXTENT] == OLD)
             words[MERGED] = 1
         elif status == SHOW:
             self._show(now_ps)

@@ -38,8 +38,9 @@ class Nic:
     """Keeps arrivals and settles them, in time order and up to now, whenever the driver looks.
 
     A ring slot is taken at a frame's arrival and given back when a poll takes the frame; a hardware-merged packet
-    holds the slots of its frames. A card with LRO has one timer of `rx-usecs`, started by the first frame after it
-    rang; when it rings the card completes what it holds, and interrupts. `rx-frames` is for cards without LRO.
+    holds the slots of its frames. A card with LRO has one timer of `rx-usecs`, or of the engine if that is shorter,
+    started by the first frame after it rang; when it rings the card completes what it holds, and interrupts.
+    `rx-frames` is for cards without LRO.
     Invariant: frames in == frames taken + in the ring + not yet arrived + dropped."""
 
     def __init__(
@@ -55,6 +56,8 @@ class Nic:
         self.csum_state = CSUM_VERIFIED if settings.rx_checksum else CSUM_NONE
         self._rx_frames = settings.rx_frames
         self._wait_ps = max(settings.rx_usecs_ps, 1)
+        if hardware_lro is not None and hardware_lro.timer_ps:
+            self._wait_ps = min(self._wait_ps, hardware_lro.timer_ps)
         self._lro = hardware_lro
         self._ledger = ledger
         self._max_train_frames = max_train_frames

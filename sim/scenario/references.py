@@ -7,6 +7,7 @@ already is passed over in silence.
 from collections.abc import Iterator
 from typing import Any
 
+from models.offload.names import GRO_ENGINES, LINUX_GRO
 from models.units import format_time, parse_time_ps
 from sim.scenario.schema import KINDS, Node, Scenario, alternatives
 from sim.scenario.text import Mistake, show
@@ -56,6 +57,13 @@ def _nodes(nodes: dict[str, Any]) -> Iterator[Mistake]:
             core = nic.get("core")
             if type(core) is int and type(cores) is int and core >= cores > 0:
                 yield Mistake((*here, "core"), show(core), f"a core from 0 to {cores - 1}, as the node has {cores}")
+            engine = nic.get("gro-engine", "gro")
+            for key in ("rx-gro-list", "rx-udp-gro-forwarding"):
+                if nic.get(key) in (True, "on") and engine in GRO_ENGINES and engine not in LINUX_GRO:
+                    yield Mistake((*here, key), "on", f"off, or gro-engine {alternatives(LINUX_GRO)}, not {engine}")
+            if _time_ps(nic.get("gro-flush-timeout")) and engine in GRO_ENGINES and engine not in LINUX_GRO:
+                wanted = f"0s, or gro-engine {alternatives(LINUX_GRO)}, not {engine}"
+                yield Mistake((*here, "gro-flush-timeout"), show(nic["gro-flush-timeout"]), wanted)
             address = nic.get("address")
             if isinstance(address, str):
                 bare = address.partition("/")[0]

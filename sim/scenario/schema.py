@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
-from models.offload.names import LRO_ENGINES
+from models.offload.names import GRO_ENGINES, LRO_ENGINES
 from models.units import (
     BYTES_PER_MIB,
     PS_PER_MS,
@@ -151,6 +151,7 @@ def _or_null(check: BeforeValidator) -> BeforeValidator:
 _TIME = _quantity(parse_time_ps, "a time such as 20us")
 _SOME_TIME = _quantity(parse_time_ps, "a time of at least 1ps such as 20us", 1)
 _SIZE = _quantity(parse_size_bytes, "a size such as 1500 or 1MiB", 1)
+_SIZE_TEXT = PlainSerializer(format_size)
 _END_LIST = BeforeValidator(_ends)
 
 Time = Annotated[int, _TIME, PlainSerializer(format_time)]
@@ -176,6 +177,14 @@ class Nic(_Part):
     rx_usecs_ps: Time = Field(20 * PS_PER_US, alias="rx-usecs")
     rx_frames: Annotated[int, _whole(1, 65536)] = Field(32, alias="rx-frames")
     gro: Switch = False
+    gro_engine: Annotated[str, _word(*GRO_ENGINES)] = Field("gro", alias="gro-engine")
+    gro_flush_timeout_ps: Time = Field(0, alias="gro-flush-timeout")  # a poll keeps what it holds for the next one
+    napi_defer_hard_irqs: Annotated[int, _whole(0, 2**31 - 1)] = Field(0, alias="napi-defer-hard-irqs")
+    gro_max_bytes: Annotated[int, _quantity(parse_size_bytes, "a size of at least 1500", 1500), _SIZE_TEXT] = Field(
+        65_536, alias="gro-max-size"
+    )
+    rx_gro_list: Switch = Field(False, alias="rx-gro-list")
+    rx_udp_gro_forwarding: Switch = Field(False, alias="rx-udp-gro-forwarding")
     lro: Switch = False
     lro_engine: Annotated[str, _word(*LRO_ENGINES)] = Field("merge-everything", alias="lro-engine")
     tso: Switch = True

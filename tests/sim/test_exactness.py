@@ -27,12 +27,15 @@ FAIR_SHARE = 0.05
 EVENTS = ("drop", "tie", "two-input merge", "ring overflow", "preemption", "reordering", "timer in a poll")
 FINE = (1, 7)  # values of max_train_frames that are compared with unlimited
 
-OFFLOADS: tuple[dict[str, Any], ...] = (
+OFFLOADS: tuple[dict[str, Any], ...] = (  # one may be laid on another
     {},
     {"gro": "on"},
     {"lro": "on", "lro-engine": "lro-driver"},
     {"lro": "on", "lro-engine": "merge-everything"},
     {"gro": "on", "lro": "on", "lro-engine": "merge-everything"},
+    {"gro": "on", "gro-engine": "gro", "gro-flush-timeout": "30us", "napi-defer-hard-irqs": 2},
+    {"gro": "on", "gro-engine": "gro", "gro-flush-timeout": "8us", "rx-gro-list": "on"},
+    {"gro": "on", "gro-engine": "gvisor", "gro-flush-timeout": "0us", "rx-gro-list": "off"},
     {"lro": "on", "lro-engine": "freebsd-lro"},
     {"lro": "on", "lro-engine": "lro-s2io"},
     {"gro": "on", "lro": "on", "lro-engine": "lro-82599"},

@@ -32,6 +32,7 @@ class Poll:
     def __init__(self, core, nic, takes_ps, rounds=1):
         self._core, self.nic, self._takes_ps, self._rounds = core, nic, takes_ps, rounds
         self.interrupted = self.wants_more = False
+        self.timer_ps = NEVER
         self.ran = []  # (start, where the clock was)
 
     def begin(self):
@@ -41,6 +42,9 @@ class Poll:
         self._core.spend_until(self._core.now_ps + self._takes_ps)
         self.wants_more = len(self.ran) < self._rounds
         return True
+
+    def complete(self):
+        self.nic.arm_interrupt()
 
 
 class Copy:

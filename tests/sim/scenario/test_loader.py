@@ -31,7 +31,10 @@ variants:
   none: {}
   gro: {nodes.receiver.nics.eth0.gro: on}
 """
-NIC_KEYS = "address, mtu, rx-ring, rx-usecs, rx-frames, gro, lro, lro-engine, tso, core or rx-checksum"
+NIC_KEYS = (
+    "address, mtu, rx-ring, rx-usecs, rx-frames, gro, gro-engine, gro-flush-timeout, napi-defer-hard-irqs, "
+    "gro-max-size, rx-gro-list, rx-udp-gro-forwarding, lro, lro-engine, tso, core or rx-checksum"
+)
 TOP_KEYS = "name, seed, duration, warmup, observe, max_train_frames, nodes, links, flows or variants"
 
 
