@@ -52,6 +52,7 @@ class Verdict(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+REFUSED_BYTES = len(Verdict)  # the word of `drops` behind those of the verdicts: payload of all that were refused
 _FORWARDED, _NOT_IP, _LRO_GUARD, _TTL_EXPIRED, _TOO_BIG, _NO_ROUTE = (int(verdict) for verdict in Verdict)
 _FWD, _GSO_SEG, _FRAGLIST_SEG = int(Kind.FWD), int(Kind.GSO_SEG), int(Kind.FRAGLIST_SEG)
 
@@ -100,7 +101,7 @@ def forward(
     It comes when the core has done `spent` [1/10,000 cycle] since `began_ps`, and enters the queue of its port when its
     own work is done: (whether there was room, that work, port or ABSENT). Without room nothing is done, and what is
     short is in the port's words.
-    `drops` int64[verdicts] grows by frames, `counts` int64[kinds] by units of work."""
+    `drops` int64[REFUSED_BYTES + 1] grows by frames and bytes, `counts` int64[kinds] by units of work."""
     cells, octets = packet[0], head[0]
     port, verdict = np.int64(ABSENT), _NOT_IP
     if cells[L3] != ABSENT:
@@ -113,6 +114,7 @@ def forward(
     counts[_FWD] += 1
     if verdict != _FORWARDED:
         drops[verdict] += cells[FRAME_COUNT]
+        drops[REFUSED_BYTES] += cells[PAYLOAD_BYTES]
         return True, work, np.int64(ABSENT)
     chained = cells[GSO_TYPE] & GSO_FRAGLIST != 0
     if chained and cells[GSO_SEGMENTS] > 1:  # no card can unchain

@@ -86,6 +86,7 @@ class RoughCable:
             heapq.heappush(self._held, (int(arrivals[i]), self._taken + i, train[i : i + 1].packed()))
         self._taken += len(train)
         self._ledger.drop("link-loss", int(lost.sum()))
+        self._ledger.add("link/lost-bytes", int(train.payload_bytes[lost].sum()))
         words[FIRST] += frames
         self._set_alarm()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.forwarding.router import Verdict, table
+from models.forwarding.router import REFUSED_BYTES, Verdict, table
 from models.queue import Ports
 from models.train import Bytes, Ints
 from sim.nodes.ledger import Ledger
@@ -14,16 +14,18 @@ from sim.nodes.port import Port
 class Router:
     """Forwards by destination address. A merged packet is cut again by the egress card, or by the core without TSO.
 
-    `routes` int64[n, 3] is the forwarding table, `drops` int64[verdicts] counts frames."""
+    `routes` int64[n, 3] is the forwarding table, `drops` int64[REFUSED_BYTES + 1] counts frames
+    by verdict, and the payload of all that were refused."""
 
     def __init__(self, *, ledger: Ledger, ports: Ports) -> None:
         self.ledger = ledger
         self.routes: Ints = table({})
-        self.drops: Ints = np.zeros(len(Verdict), np.int64)
+        self.drops: Ints = np.zeros(REFUSED_BYTES + 1, np.int64)
         self.ports: list[Port] = []
         self._ports = ports
         self._egress: dict[bytes, int] = {}
         ledger.watch(self.drops, {v: f"drop/{v.label}" for v in Verdict if v != Verdict.FORWARDED})
+        ledger.watch(self.drops, {REFUSED_BYTES: "router/refused-bytes"})
 
     def add(self, port: Port, *, macs: bytes) -> None:
         """One more way out; `macs`: destination and source of the frames that leave there."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.cpu.costs import KINDS, Kind
-from models.forwarding.router import Verdict, forward, judge, rewrite, route, table
+from models.forwarding.router import REFUSED_BYTES, Verdict, forward, judge, rewrite, route, table
 from models.memory import Memory
 from models.packet import Route, packet
 from models.payload import SYNTHETIC
@@ -62,7 +62,7 @@ class Way:
         self.routes = table({ip_address(end).packed: self.number for end in ("10.0.1.2", "fd00::2")})
         self.prices = np.zeros(len(KINDS), np.int64)
         self.prices[[Kind.FWD, Kind.GSO_SEG]] = price, segment_price
-        self.counts, self.drops = np.zeros(len(KINDS), np.int64), np.zeros(len(Verdict), np.int64)
+        self.counts, self.drops = np.zeros(len(KINDS), np.int64), np.zeros(REFUSED_BYTES + 1, np.int64)
 
     def forward(self, train, *, began_ps=0, spent=0):
         """What becomes of a train of one row: (whether there was room, work, port)."""
@@ -80,7 +80,7 @@ def verdict(train, mtu=1500):
     """By `forward`, which must have sent it or counted it, and as `judge` says."""
     way, judged = Way(mtu), Verdict(judge(train.head[0], train.meta[0], mtu))
     room, _, port = way.forward(train)
-    dropped = [Verdict(k) for k in np.flatnonzero(way.drops).tolist()]
+    dropped = [Verdict(k) for k in np.flatnonzero(way.drops[:REFUSED_BYTES]).tolist()]
     assert room and (port == ABSENT) == (len(way.passed) == 0) == (len(dropped) == 1)
     assert judged is (dropped[0] if dropped else Verdict.FORWARDED)
     return judged
@@ -180,7 +180,7 @@ def test_without_a_route_a_packet_is_refused_before_anything_else(version):
     way.routes = table({ip_address("10.0.1.3").packed: 0, ip_address("fd00::3").packed: 0})
     head = train.head.copy()
     assert way.forward(train) == (True, 30_000, ABSENT)
-    assert {Verdict(k): n for k, n in enumerate(way.drops.tolist()) if n} == {Verdict.NO_ROUTE: 20}
+    assert {Verdict(k): n for k, n in enumerate(way.drops[:REFUSED_BYTES].tolist()) if n} == {Verdict.NO_ROUTE: 20}
     assert (train.head == head).all() and not len(way.passed)
 
 
@@ -188,7 +188,7 @@ def test_what_is_not_ip_is_refused_before_a_route_is_asked_for():
     way, train = Way(), with_cells(one(), l3=ABSENT)
     way.routes = table({})
     way.forward(train)
-    assert {Verdict(k): n for k, n in enumerate(way.drops.tolist()) if n} == {Verdict.NOT_IP: 1}
+    assert {Verdict(k): n for k, n in enumerate(way.drops[:REFUSED_BYTES].tolist()) if n} == {Verdict.NOT_IP: 1}
 
 
 def several():
@@ -212,7 +212,7 @@ def test_what_may_go_waits_in_order_cut_into_frames_and_what_may_not_is_counted_
         way.forward(train)
     assert way.passed.meta[:, FRAME_ID].tolist() == [0, *range(100, 120), 400]
     assert way.passed.meta[:, PAYLOAD_BYTES].tolist() == [100, *[1448] * 20, 102]
-    assert {Verdict(k): n for k, n in enumerate(way.drops.tolist()) if n} == {
+    assert {Verdict(k): n for k, n in enumerate(way.drops[:REFUSED_BYTES].tolist()) if n} == {
         Verdict.TTL_EXPIRED: 1,
         Verdict.LRO_GUARD: 20,
         Verdict.TOO_BIG: 1,
