@@ -74,3 +74,12 @@ def test_the_sources_of_cards_are_listed():
 
 def test_every_engine_is_described():
     assert [name for name in ENGINES if f"`{name}`" not in ENGINES_TEXT] == []
+
+
+def test_every_file_that_a_text_names_is_there():
+    """A module says by which test it is checked, a document by which test a figure was found."""
+    root = Path(__file__).parent.parent
+    texts = [file for kind in ("*.md", "docs/*.md", "models/**/*.py", "sim/**/*.py") for file in root.glob(kind)]
+    named = {name for text in texts for name in re.findall(r"tests/[a-z0-9_/]+\.py", text.read_text(encoding="utf-8"))}
+    assert named
+    assert not {name for name in named if not (root / name).exists()}
