@@ -202,9 +202,9 @@ def flush_seldom(setup, book, time_ps, why, only_older, held, out, payloads):
 def deliver_all(seldom, setup, held, time_ps, by, why, payloads, out, book):
     """Deliver what is held, whatever its age."""
     if seldom is None:
-        deliver_all_often(setup, held, time_ps, by, np.int64(why), payloads, out, book)
+        deliver_all_often(setup, held, time_ps, np.int64(by), np.int64(why), payloads, out, book)
     else:
-        deliver_all_seldom(setup, held, time_ps, by, np.int64(why), payloads, out, book)
+        deliver_all_seldom(setup, held, time_ps, np.int64(by), np.int64(why), payloads, out, book)
 
 
 @njit

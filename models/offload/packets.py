@@ -11,6 +11,8 @@ A payload is never copied: a piece that continues the last one is fused with it,
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.offload import losses, rules
 from models.offload.held import (
     AGE,
@@ -258,7 +260,11 @@ def remember(held, state, row, cells, book):
 
 @njit(inline="always")
 def deliver(seldom, setup, held, bucket, place, time_ps, by, why, payloads, out, book):
-    """Complete the packet at `place` of the bucket and queue it; `why` int64."""
+    """Complete the packet at `place` of the bucket and queue it.
+
+    Whatever kinds of integer these are, numba compiles what is called for one: it took 5 s for each."""
+    bucket, place, time_ps = np.int64(bucket), np.int64(place), np.int64(time_ps)
+    by, why = np.int64(by), np.int64(why)
     if seldom is None:
         deliver_often(setup, held, bucket, place, time_ps, by, why, payloads, out, book)
     else:
