@@ -17,6 +17,7 @@ from sim.cli.inputs import INPUTS_HELP, split
 if TYPE_CHECKING:
     from sim.results import Finished, RunResult
     from sim.scenario import Scenario
+    from sim.warm import SecondKernel
 
 Progress = Callable[[float], None]
 
@@ -41,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         scenarios = _scenarios(args)
         _may_write(args)
-        reports = [_run(scenario, args) for scenario in scenarios]
+        reports = _run_all(scenarios, args)
         if args.json:
             _write_json(args.json, reports[0] if len(reports) == 1 else reports)
     except _Refused as refused:
@@ -100,13 +101,26 @@ def _writing(place: Path) -> Iterator[None]:
         raise _Refused(f"{place}: found {reason}, wanted a folder to write to") from None
 
 
-def _run(scenario: "Scenario", args: argparse.Namespace) -> dict[str, object]:
+def _names(scenario: "Scenario", args: argparse.Namespace) -> list[str]:
+    return [args.variant] if args.variant is not None else list(scenario.variants) or ["base"]
+
+
+def _run_all(scenarios: Sequence["Scenario"], args: argparse.Namespace) -> list[dict[str, object]]:
+    from sim.scenario import variant
+    from sim.warm import SecondKernel
+
+    resolved = [variant(scenario, name) for scenario in scenarios for name in _names(scenario, args)]
+    with SecondKernel(resolved) as kernel:
+        return [_run(scenario, args, kernel) for scenario in scenarios]
+
+
+def _run(scenario: "Scenario", args: argparse.Namespace, kernel: "SecondKernel") -> dict[str, object]:
     """Runs the variants of one scenario and leaves its folder; the report for `--json`."""
     from sim import results
     from sim.execute import execute
     from sim.scenario import variant
 
-    names = [args.variant] if args.variant is not None else list(scenario.variants) or ["base"]
+    names = _names(scenario, args)
     finished: list[Finished] = []
     with contextlib.ExitStack() as stack:
         captures = None
@@ -120,6 +134,7 @@ def _run(scenario: "Scenario", args: argparse.Namespace) -> dict[str, object]:
             if pcap_dir:
                 pcap_dir.mkdir()
             with _progress(f"{scenario.name} {name}", quiet=args.quiet) as progress:
+                kernel.ready_for(resolved)
                 result = execute(resolved, variant=name, progress=progress, pcap_dir=pcap_dir)
             finished.append(results.Finished(resolved, result))
             figures = None if args.no_plots or name != names[-1] else _figures(quiet=args.quiet)
