@@ -109,18 +109,18 @@ def _run_all(scenarios: Sequence["Scenario"], args: argparse.Namespace) -> list[
     from sim.scenario import variant
     from sim.warm import SecondKernel
 
-    resolved = [variant(scenario, name) for scenario in scenarios for name in _names(scenario, args)]
-    with SecondKernel(resolved) as kernel:
-        return [_run(scenario, args, kernel) for scenario in scenarios]
+    resolved = [{name: variant(scenario, name) for name in _names(scenario, args)} for scenario in scenarios]
+    with SecondKernel(each for variants in resolved for each in variants.values()) as kernel:
+        return [_run(scenario, variants, args, kernel) for scenario, variants in zip(scenarios, resolved, strict=True)]
 
 
-def _run(scenario: "Scenario", args: argparse.Namespace, kernel: "SecondKernel") -> dict[str, object]:
-    """Runs the variants of one scenario and leaves its folder; the report for `--json`."""
+def _run(
+    scenario: "Scenario", variants: dict[str, "Scenario"], args: argparse.Namespace, kernel: "SecondKernel"
+) -> dict[str, object]:
+    """Runs these variants of one scenario and leaves its folder; the report for `--json`."""
     from sim import results
     from sim.execute import execute
-    from sim.scenario import variant
 
-    names = _names(scenario, args)
     finished: list[Finished] = []
     with contextlib.ExitStack() as stack:
         captures = None
@@ -128,8 +128,7 @@ def _run(scenario: "Scenario", args: argparse.Namespace, kernel: "SecondKernel")
             with _writing(args.out):
                 prefix = f".{scenario.name}.pcap."
                 captures = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix, dir=args.out)))
-        for name in names:
-            resolved = variant(scenario, name)
+        for name, resolved in variants.items():
             pcap_dir = captures / name if captures else None
             if pcap_dir:
                 pcap_dir.mkdir()
@@ -137,7 +136,7 @@ def _run(scenario: "Scenario", args: argparse.Namespace, kernel: "SecondKernel")
                 kernel.ready_for(resolved)
                 result = execute(resolved, variant=name, progress=progress, pcap_dir=pcap_dir)
             finished.append(results.Finished(resolved, result))
-            figures = None if args.no_plots or name != names[-1] else _figures(quiet=args.quiet)
+            figures = None if args.no_plots or len(finished) < len(variants) else _figures(quiet=args.quiet)
             with _writing(args.out):
                 place = results.write(args.out, finished, figures=figures, captures=captures)
     if not args.quiet:

@@ -11,10 +11,8 @@ from simpy.events import Event
 
 from models.cpu.costs import KINDS, work_ps
 from models.cpu.profiles import Profile
-from sim.clock import Clock
+from sim.clock import NEVER, Clock
 from sim.nodes.napi import Napi
-
-NEVER = 1 << 62
 
 
 class Task(Protocol):

@@ -8,7 +8,8 @@ from models.tcp.connection import Connection
 from models.tcp.segment import ACK
 from models.tcp.states import State
 from models.train import L4, FrameTrain
-from sim.nodes.core import NEVER, Core
+from sim.clock import NEVER
+from sim.nodes.core import Core
 from sim.nodes.ledger import Ledger
 from sim.nodes.port import Port
 

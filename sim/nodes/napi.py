@@ -67,8 +67,9 @@ from models.payload import SYNTHETIC
 from models.queue import Ports
 from models.train import FRAME_COUNT, FrameTrain, Ints
 from models.units import PS_PER_S
+from sim.clock import NEVER
 from sim.nodes.ledger import Ledger
-from sim.nodes.nic import NEVER, Nic
+from sim.nodes.nic import Nic
 from sim.nodes.router import Router
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ class Napi:
             self._show(now_ps)
             words[SHOWN] = 1
         elif status == NO_ROOM:
-            next(port for port in self._router.ports if port.number == words[AT_PORT]).make_room()
+            self._router.make_room(words[AT_PORT])
         elif status == GROW:
             self._lay_desk()
 

@@ -19,9 +19,8 @@ from models.offload.engine import Engine
 from models.offload.why import Why
 from models.payload import SYNTHETIC
 from models.train import CSUM_NONE, CSUM_VERIFIED, TIME_PS, FrameTrain
+from sim.clock import NEVER
 from sim.nodes.ledger import Ledger
-
-NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

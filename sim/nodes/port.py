@@ -121,10 +121,6 @@ class Port:
         else:
             self._set_alarm()
 
-    def make_room(self) -> None:
-        """Give the queues the room that a kernel has found missing."""
-        self._ports.make_room(self.number)
-
     def _no_departure_before_ps(self) -> int:
         """No frame but those sent already leaves before this time [ps]: not what waits, and not what may come now."""
         words, first_ps = self._waiting.words, self._clock.now_ps

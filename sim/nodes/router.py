@@ -37,6 +37,10 @@ class Router:
         self._egress[address] = port.number
         self.routes = table(self._egress)
 
+    def make_room(self, port: int) -> None:
+        """Give the queues of port number `port` the room that a poll's kernel has found missing."""
+        self._ports.make_room(port)
+
     @property
     def tables(self) -> tuple[Ints, Ints, Ints, Bytes, Ints]:
         """What a poll's kernel needs to forward: routes, drops, and the ports' words, MACs and departures."""

@@ -20,8 +20,8 @@ from models.units import PS_PER_S
 from models.wire import ipv4
 from models.wire.checksum import ipv4_header
 from models.wire.octets import put16
-from sim.clock import Clock
-from sim.nodes.core import NEVER, Core
+from sim.clock import NEVER, Clock
+from sim.nodes.core import Core
 from sim.nodes.ledger import Ledger
 from sim.nodes.napi import Napi
 from sim.nodes.nic import Nic, NicSettings

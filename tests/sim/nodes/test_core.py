@@ -5,8 +5,8 @@ import pytest
 
 from models.cpu.costs import Kind
 from models.cpu.profiles import PROFILES
-from sim.clock import Clock
-from sim.nodes.core import NEVER, Core
+from sim.clock import NEVER, Clock
+from sim.nodes.core import Core
 
 
 class Card:

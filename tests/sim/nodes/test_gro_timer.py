@@ -16,8 +16,8 @@ from models.packet import Route, packet
 from models.tcp.segment import ACK, Segment
 from models.train import FRAME_COUNT, join
 from models.units import PS_PER_US
-from sim.clock import Clock
-from sim.nodes.core import NEVER, Core
+from sim.clock import NEVER, Clock
+from sim.nodes.core import Core
 from sim.nodes.ledger import Ledger
 from sim.nodes.napi import Napi
 from sim.nodes.nic import Nic, NicSettings

@@ -12,10 +12,10 @@ from models.nic.ring import give_back, settle
 from models.queue import Ports
 from models.train import COLUMNS, FRAME_ID, HEAD_BYTES, PAYLOAD_BYTES, TIME_PS, FrameTrain
 from models.units import serialization_ps
-from sim.clock import Clock
+from sim.clock import NEVER, Clock
 from sim.nodes.ledger import Ledger
 from sim.nodes.link import Cable
-from sim.nodes.nic import NEVER, Nic, NicSettings
+from sim.nodes.nic import Nic, NicSettings
 from sim.nodes.port import Port
 
 RATE, DELAY, LIMIT = 8 * 10**9, 1000, 3
