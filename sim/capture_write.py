@@ -42,7 +42,7 @@ from models.train import (
     FrameTrain,
 )
 from models.units import PS_PER_NS, PS_PER_S
-from models.wire import checksum, ethernet, innermost, link, tcp, udp, vlan
+from models.wire import checksum, ethernet, innermost, ipv4, link, tcp, udp, vlan
 from models.wire.octets import put16
 from sim.behind import Behind
 from sim.whole_file import WholeFile
@@ -120,7 +120,7 @@ def _encode(
 def _checksums(row: Bytes, cells: Ints, packet: Bytes, wrong: Ints) -> None:
     """Complete the checksums of `packet`, one frame as written up to its padding, if partial; count wrong ones."""
     for l3 in (cells[L3], cells[INNER_L3]):
-        if l3 != ABSENT and np.int64(row[l3]) >> 4 == 4 and not checksum.ipv4_header_is_right(row, l3):
+        if l3 != ABSENT and ipv4.is_ipv4(row, l3) and not checksum.ipv4_header_is_right(row, l3):
             wrong[WRONG_IPV4] += 1
     if cells[MISSING_BYTES] > 0:
         return

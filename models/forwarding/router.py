@@ -135,13 +135,6 @@ def forward(
 
 
 @njit
-def rewrite(row, l3, macs):
-    """What a router changes in a header; `macs` uint8[12] is what it writes in front, destination first."""
-    address(row, macs)
-    age(row, l3)
-
-
-@njit
 def address(row, macs):
     """Write a frame's `macs` uint8[12], destination first."""
     for k in range(12):

@@ -94,8 +94,7 @@ _NAPI_POLL, _IRQ = int(Kind.NAPI_POLL), int(Kind.IRQ)
 def poll(
     work, state, meta, head, pieces, row, rank, routes, drops, ports, macs, departures, verdict, after, spent, prices,
     counts, scrap, sizes, booked, opened, setup, book, held_cells, held_head, held_state, order, held_pieces, members,
-    member_head, out_cells, out_head, out_pieces, marks, scratch, seen, captured,
-    pattern, prefix,
+    member_head, out_cells, out_head, out_pieces, marks, scratch, seen, captured, pattern, prefix,
 ):  # fmt: skip
     """Go on with a poll; why it stopped. `verdict` int64[3, BUDGET]: fate, reason of the part's rows, and close of its
     packets if nothing merges; `after`, `spent` int64[...]: work when a row, a packet is through. `seen` int64[...,

@@ -55,7 +55,7 @@ def hash_row(row, cells):
     l3 = cells[L3]
     if l3 < 0:
         return np.int64(0)
-    if np.int64(row[l3]) >> 4 == 4:
+    if ipv4.is_ipv4(row, l3):
         addresses, at = 8, l3 + ipv4.SOURCE
     else:
         addresses, at = 32, l3 + ipv6.SOURCE

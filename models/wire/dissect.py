@@ -103,7 +103,7 @@ def _network(row, captured, original, l3, kind):
 
 @njit(_nrt=False)
 def _ipv4(row, captured, original, l3):
-    if captured < l3 + ipv4.MINIMUM_BYTES or np.int64(row[l3]) >> 4 != 4:
+    if captured < l3 + ipv4.MINIMUM_BYTES or not ipv4.is_ipv4(row, l3):
         return min(captured, l3), original, NOTHING
     length = ipv4.header_bytes(row, l3)
     total = ipv4.total_length(row, l3)

@@ -180,7 +180,7 @@ def _see_directions(head: Bytes, meta: Ints, pairs: Ints) -> None:
         if cells[L4] == ABSENT or cells[PROTOCOL] != tcp.PROTOCOL:
             continue
         l3 = cells[L3]
-        is_ipv4 = np.int64(row[l3]) >> 4 == 4
+        is_ipv4 = ipv4.is_ipv4(row, l3)
         n_bytes = 4 if is_ipv4 else 16
         at = l3 + ipv4.SOURCE if is_ipv4 else l3 + ipv6.SOURCE
         one = two = np.int64(0)

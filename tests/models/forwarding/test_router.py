@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.cpu.costs import KINDS, Kind
-from models.forwarding.router import REFUSED_BYTES, Verdict, forward, judge, rewrite, route, table
+from models.forwarding.router import REFUSED_BYTES, Verdict, address, age, forward, judge, route, table
 from models.memory import Memory
 from models.packet import Route, packet
 from models.payload import SYNTHETIC
@@ -132,7 +132,8 @@ def test_what_is_merged_says_so():
 def test_rewriting(version):
     train = with_ttl(one(version, 100), 64, version)
     before, l3 = train.head[0].copy(), int(train.meta[0, L3])
-    rewrite(train.head[0], l3, np.frombuffer(MACS, np.uint8))
+    address(train.head[0], np.frombuffer(MACS, np.uint8))
+    age(train.head[0], l3)
     row = train.head[0]
     assert row[:12].tobytes() == MACS
     changed = set(np.flatnonzero(row[12:] != before[12:]) + 12 - l3)
@@ -149,7 +150,8 @@ def test_rewriting(version):
 def test_what_waits_at_the_port_is_what_was_rewritten(version):
     way, train = Way(), one(version, 100)
     rewritten = train.head[0].copy()
-    rewrite(rewritten, train.meta[0, L3], way.ports.macs[0])
+    address(rewritten, way.ports.macs[0])
+    age(rewritten, train.meta[0, L3])
     way.forward(train)
     end = train.meta[0, L3] + (20 if version == 4 else 40)  # behind it is the checksum, which the cut completes
     assert (way.passed.head[0, :end] == rewritten[:end]).all()
@@ -167,11 +169,11 @@ ADDRESSES = st.one_of(
 @given(routes=st.dictionaries(ADDRESSES, st.integers(0, 9), max_size=40), others=st.lists(ADDRESSES, max_size=8))
 def test_a_route_is_the_one_of_the_very_address(routes, others):
     rows = table(routes)
-    for address in [*routes, *others]:
-        train = one(4 if len(address) == 4 else 6)
-        at = train.meta[0, L3] + (ipv4.DESTINATION if len(address) == 4 else ipv6.DESTINATION)
-        train.head[0, at : at + len(address)] = np.frombuffer(address, np.uint8)
-        assert route(rows, train.head[0], train.meta[0, L3]) == routes.get(address, ABSENT)
+    for packed in [*routes, *others]:
+        train = one(4 if len(packed) == 4 else 6)
+        at = train.meta[0, L3] + (ipv4.DESTINATION if len(packed) == 4 else ipv6.DESTINATION)
+        train.head[0, at : at + len(packed)] = np.frombuffer(packed, np.uint8)
+        assert route(rows, train.head[0], train.meta[0, L3]) == routes.get(packed, ABSENT)
 
 
 @pytest.mark.parametrize("version", [4, 6])

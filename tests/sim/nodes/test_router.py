@@ -14,7 +14,7 @@ from polls import KINDS, PROFILE, RANK_IN, Written, arrivals, polled
 import models.memory
 from models.cpu.costs import Kind, work_ps
 from models.cpu.receive import IN_DRIVER_LRO, IN_GRO, PLAIN
-from models.forwarding.router import REFUSED_BYTES, Verdict, judge, rewrite
+from models.forwarding.router import REFUSED_BYTES, Verdict, address, age, judge
 from models.memory import Memory
 from models.offload.engine import make
 from models.offload.segment import cut as cut_packets
@@ -116,7 +116,8 @@ class ByHand:
         if not CUTS[way] and cells[GSO_SEGMENTS] > 1:
             self.counts[Kind.GSO_SEG] += int(cells[GSO_SEGMENTS])
             work += PROFILE.cost[Kind.GSO_SEG] * int(cells[GSO_SEGMENTS])
-        rewrite(row, cells[L3], self.ways.router.tables[3][self.ways.router.ports[way].number])
+        address(row, self.ways.router.tables[3][self.ways.router.ports[way].number])
+        age(row, cells[L3])
         cells[TIME_PS] = began_ps + work_ps(before + work, PROFILE.hz)
         self.ways.router.ports[way].send(cut_packets(packet, SYNTHETIC), input_rank=RANK_IN)
         return work
