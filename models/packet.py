@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from models.offload.kernel import njit
+from models.tcp import segment as seg
 from models.tcp.segment import Segment
 from models.train import (
     ABSENT,
@@ -136,25 +137,14 @@ def packet(segment: Segment, route: Route, *, time_ps: int, ident: int, frame_id
     return PacketWriter(route).write(segment, time_ps=time_ps, ident=ident, frame_id=frame_id)
 
 
-# what `look` writes of each received packet
+# what `look` writes of each received packet, behind the words of its segment
 (
-    PORTS,  # source << 16 | destination; ABSENT: not TCP
-    SEQ,
-    ACK,
-    FLAGS,
-    WINDOW,
-    PAYLOAD,
-    STREAM_START,
-    SEGMENT_BYTES,
-    SEGMENTS,
-    TSVAL,
-    TSECR,
-    STAMPED,  # 1: there are timestamps
-    OTHERWISE,  # 1: there are options in another form than two NOPs and timestamps
+    PORTS,  # source << 16 | destination; ABSENT: not TCP, so there is no segment
+    OTHERWISE,  # 1: there are options in another form than two NOPs and timestamps, still to be read
     SPENT,  # work done when the packet comes up [1/10,000 cycle]
     FRAMES,
     SEEN_WORDS,
-) = range(16)
+) = range(seg.SEGMENT_WORDS, seg.SEGMENT_WORDS + 5)
 
 
 @njit
@@ -167,24 +157,18 @@ def look(meta, head, packets, spent, seen):
         if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] < 0:
             continue
         l4 = cells[L4]
-        words[PORTS], words[SEQ], words[ACK] = tcp.ports(row, l4), tcp.seq(row, l4), tcp.ack(row, l4)
-        words[FLAGS], words[WINDOW] = tcp.flags(row, l4), tcp.window(row, l4)
-        words[PAYLOAD], words[STREAM_START] = cells[PAYLOAD_BYTES], cells[START]
-        words[SEGMENT_BYTES], words[SEGMENTS] = cells[GSO_BYTES], cells[GSO_SEGMENTS]
+        words[PORTS], words[seg.SEQ], words[seg.ACK_SEQ] = tcp.ports(row, l4), tcp.seq(row, l4), tcp.ack(row, l4)
+        words[seg.FLAGS], words[seg.WINDOW] = tcp.flags(row, l4), tcp.window(row, l4)
+        words[seg.PAYLOAD_BYTES], words[seg.PAYLOAD_START] = cells[PAYLOAD_BYTES], cells[START]
+        words[seg.GSO_BYTES], words[seg.GSO_SEGMENTS] = cells[GSO_BYTES], cells[GSO_SEGMENTS]
         at, n_bytes = l4 + tcp.MINIMUM_BYTES, cells[HEAD_BYTES] - l4 - tcp.MINIMUM_BYTES
-        words[STAMPED] = n_bytes == tcp.TIMESTAMP_OPTION_BYTES and be32(row, at) == tcp.ALIGNED_TIMESTAMPS
-        words[OTHERWISE] = n_bytes > 0 and not words[STAMPED]
-        words[TSVAL], words[TSECR] = 0, 0
-        if words[STAMPED]:
-            words[TSVAL], words[TSECR] = be32(row, at + 4), be32(row, at + 8)
-
-
-def segment_of(seen: list[int]) -> Segment:
-    """What TCP reads of a received packet: its row of `look`. Options in another form are still to be read."""
-    return Segment(
-        seen[SEQ], seen[ACK], seen[FLAGS], seen[WINDOW], seen[PAYLOAD], seen[STREAM_START], seen[SEGMENT_BYTES],
-        seen[SEGMENTS], seen[TSVAL], seen[TSECR], seen[STAMPED] == 1,
-    )  # fmt: skip
+        stamped = n_bytes == tcp.TIMESTAMP_OPTION_BYTES and be32(row, at) == tcp.ALIGNED_TIMESTAMPS
+        words[seg.STAMPED], words[OTHERWISE] = stamped, n_bytes > 0 and not stamped
+        words[seg.TSVAL], words[seg.TSECR] = 0, 0
+        if stamped:
+            words[seg.TSVAL], words[seg.TSECR] = be32(row, at + 4), be32(row, at + 8)
+        words[seg.MSS], words[seg.WINDOW_SCALE] = 0, -1
+        words[seg.SACK_PERMITTED], words[seg.SACKS], words[seg.RETRANSMISSION] = 0, 0, 0
 
 
 def read_options(row: Bytes, l4: int, segment: Segment) -> None:

@@ -1,70 +1,65 @@
-"""One TCP endpoint: the handshake, the close, and the two halves in between.
+"""One TCP endpoint: the handshake and the door to the rest.
 
-Models: the states of RFC 9293 with simultaneous open and close, window scale, timestamps with PAWS, order of checks
-    on arrival, pure and piggybacked ACKs, timers; one call per packet, however many segments were merged into it.
-Leaves out: giving up, challenge-ACK and out-of-window ACK rate limits, SYN cookies, Fast Open, ECN, urgent data, RST
-    sent by us, SACK blocks on data segments, cwnd reset after idling.
-Sources: RFC 9293 section 3.10, RFC 7323 sections 2, 4 and 5; Linux 6.19 net/ipv4/tcp_input.c (tcp_sequence,
-    tcp_replace_ts_recent).
+Models: open and close with simultaneous open, options of SYN, its repetition, TIME_WAIT.
+Leaves out: giving up, SYN cookies, Fast Open, RST sent by us.
+Sources: RFC 9293 section 3.10, RFC 7323 sections 2 and 3; Linux 6.19 net/ipv4/tcp_input.c.
 Checked by: tests/models/tcp/test_connection.py, test_channel.py.
+
+What happens between handshake and TIME_WAIT is in transfer.py, compiled, over the record this class writes.
 """
 
+from typing import Any
+
+import numpy as np
+
+from models.tcp import doors, receiver, rtt, transfer
 from models.tcp.config import TcpConfig
-from models.tcp.receiver import NEVER, Receiver
-from models.tcp.segment import ACK, FIN, RST, SYN, SackBlocks, Segment
-from models.tcp.sender import UNLIMITED, Sender
+from models.tcp.endpoint import FIELDS, Endpoints
+from models.tcp.output import tsval
+from models.tcp.receiver import NEVER
+from models.tcp.segment import ACK, FIN, RST, SEGMENT_WORDS, SYN, Segment, segment_of, write_words
+from models.tcp.sender import UNLIMITED, acknowledge, bytes_acked, set_mss
 from models.tcp.sequence import WIRE_MASK, unwrapped
 from models.tcp.states import Event, State, after
 
 __all__ = ["UNLIMITED", "Connection"]
 
-_TICK_PS = 10**9  # TCP_TS_HZ 1000, since Linux 4.13
-_HALF = 1 << 31
 _TIMESTAMPS_BYTES = 12
-_SACK_BLOCKS, _SACK_BLOCKS_WITH_TIMESTAMPS = 4, 3  # RFC 2018 section 3
+_STATES = tuple(State)
+_STATE = FIELDS.index("state")
 
-_TRANSFER = frozenset({State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSE_WAIT, State.CLOSING,
-                       State.LAST_ACK})  # fmt: skip
-_FIN_OUT = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK})
+
+class _Field:
+    """One field of the record, to be read."""
+
+    def __init__(self, name: str) -> None:
+        self._at = FIELDS.index(name)
+
+    def __get__(self, connection: "Connection", owner: type) -> int:
+        return connection._cells[self._at]
 
 
 class Connection:
     """The caller hands in packets and the time, and after each call takes and clears `outgoing`.
 
-    Every call to `receive`, `read`, `write`, `close` or `timer` may change `next_timer_ps`."""
+    Every call to `receive`, `read`, `write`, `close` or `timer` may change `next_timer_ps`. `record` is row `number` of
+    `table`, by default one of its own."""
 
     __slots__ = (
-        "_active", "_close_wanted", "_config", "_gso_mss", "_in_transfer", "_iss", "_sack", "_syn_at_ps",
-        "_time_wait_at", "_timestamps", "_ts_recent", "_ts_valid", "_tsval_offset", "_window_shift",
-        "acks_sent", "outgoing", "paws_dropped", "receiver", "retransmitted_segments", "segments_received",
-        "segments_sent", "sender", "state", "unacceptable",
+        "_active", "_cells", "_config", "_number", "_segment", "_syn_at_ps", "_table", "outgoing", "record",
     )  # fmt: skip
 
-    def __init__(self, config: TcpConfig, *, active: bool) -> None:
+    def __init__(self, config: TcpConfig, *, active: bool, table: Endpoints | None = None, number: int = 0) -> None:
         self._config = config
         self._active = active
-        self._iss = config.initial_sequence & WIRE_MASK
-        self.state = State.CLOSED
-        self._in_transfer = False
-        self.sender = Sender(config, self._emit)
-        self.receiver = Receiver(config)
-        self.outgoing: list[Segment] = []
-        self._gso_mss = config.mss_bytes
-        self._timestamps = config.timestamps
-        self._sack = config.sack
-        self._tsval_offset = config.tsval_offset
-        self._ts_recent = 0
-        self._ts_valid = False
-        self._window_shift = 0
+        self._table = table or Endpoints(1)
+        self._number = number
+        self._table.begin(number, config)
+        self.record: Any = self._table.records[number]
+        self._cells = self._table.records[number : number + 1].view(np.int64).data  # quicker for single fields
+        self._segment = np.zeros(SEGMENT_WORDS, np.int64)
         self._syn_at_ps = -1
-        self._time_wait_at = NEVER
-        self._close_wanted = False
-        self.acks_sent = 0
-        self.retransmitted_segments = 0
-        self.segments_sent = 0
-        self.segments_received = 0
-        self.paws_dropped = 0
-        self.unacceptable = 0
+        self.outgoing: list[Segment] = []
 
     # The application
 
@@ -77,209 +72,144 @@ class Connection:
 
     def write(self, n_bytes: int) -> None:
         """Offers `n_bytes` more (UNLIMITED: never ends); `pump` sends them. Raises ValueError after `close`."""
-        if self._close_wanted:
+        c = self.record
+        if c.close_wanted:
             raise ValueError("write after close")
-        self.sender.data_end = min(self.sender.data_end + n_bytes, self.sender.first + UNLIMITED)
+        c.data_end = min(int(c.data_end) + n_bytes, int(c.snd_first) + UNLIMITED)
 
     def close(self, now_ps: int) -> None:
         """FIN after everything written; while the handshake runs it waits, as a blocking connect() would."""
-        if self._close_wanted or self.state is State.CLOSED:
+        if self.record.close_wanted or self.state is State.CLOSED:
             return
-        self._close_wanted = True
+        if self.established:
+            self._call(doors.CLOSE, now_ps)
+            return
+        self.record.close_wanted = 1
         if self.state is State.LISTEN:
             self._move(Event.CLOSE)
-        elif self._in_transfer:
-            self._queue_fin(now_ps)
 
     def read(self, n_bytes: int, now_ps: int) -> None:
-        """The application consumed `n_bytes` of `readable_bytes`."""
-        receiver = self.receiver
-        receiver.read(n_bytes)
-        if receiver.ack_due and self._in_transfer:
-            self._send_ack(now_ps)
+        """The application consumed `n_bytes` of `readable_bytes`; ValueError if there are not so many."""
+        if not 0 <= n_bytes <= self.readable_bytes:
+            raise ValueError(f"read of {n_bytes} bytes, {self.readable_bytes} are there")
+        self._call(doors.READ, now_ps, n_bytes)
 
     @property
     def readable_bytes(self) -> int:
-        return self.receiver.readable_bytes
+        return int(doors.readable_bytes(self._table.records, self._number))
 
     # The network
 
     def receive(self, segment: Segment, now_ps: int) -> None:
-        self.segments_received += segment.gso_segments
-        if not self._in_transfer:
+        if self.established:
+            write_words(segment, self._segment)
+            self._call(doors.RECEIVE, now_ps)
+        else:
+            self.record.segments_received += segment.gso_segments
             self._receive_outside_transfer(segment, now_ps)
-            return
-        receiver, sender = self.receiver, self.sender
-        flags = segment.flags
-        n_bytes = segment.payload_bytes
-        expected = receiver.next
-        seq = expected + ((segment.seq - expected + _HALF) & WIRE_MASK) - _HALF
-        echo_ticks = -1
-        if segment.timestamps and self._timestamps:
-            if self._ts_valid and (segment.tsval - self._ts_recent) & WIRE_MASK >= _HALF and not flags & RST:
-                self.paws_dropped += 1
-                self._send_ack(now_ps)
-                return
-            if segment.tsecr:
-                echo_ticks = (now_ps // _TICK_PS + self._tsval_offset - segment.tsecr) & WIRE_MASK
-        if seq + n_bytes + (flags & FIN) < receiver.acknowledged or seq > receiver.right_edge or flags & SYN:
-            self.unacceptable += 1
-            if not flags & RST:
-                self._send_ack(now_ps)
-            return
-        if flags & RST:
-            if seq == expected:
-                self._reset()
-            return
-        if not flags & ACK:
-            return
-        una = sender.una
-        ack = una + ((segment.ack - una + _HALF) & WIRE_MASK) - _HALF
-        if ack > sender.max:
-            self.unacceptable += 1
-            self._send_ack(now_ps)
-            return
-        if segment.timestamps and seq <= receiver.acknowledged:  # RFC 7323 section 4.3
-            self._ts_recent = segment.tsval
-            self._ts_valid = True
-        sender.acknowledge(seq, ack, segment.window << self._window_shift, carries_data=n_bytes > 0,
-                           echo_ticks=echo_ticks, now_ps=now_ps)  # fmt: skip
-        if sender.fin_queued and sender.fin_acked:
-            self._fin_acknowledged()
-        if n_bytes or flags & FIN:
-            had_fin = receiver.fin_received
-            receiver.accept(seq, n_bytes, fin=flags & FIN != 0, stream_start=segment.payload_start,
-                            segment_bytes=segment.gso_bytes or n_bytes, now_ps=now_ps,
-                            rto_ps=sender.rtt.base_rto_ps)  # fmt: skip
-            if receiver.fin_received and not had_fin:
-                self._move(Event.RCV_FIN)
-        if self.state is State.TIME_WAIT:
-            self._time_wait_at = now_ps + self._config.time_wait_ps
-        elif self._in_transfer and sender.nxt < sender.data_end + sender.fin_queued:
-            sender.pump(now_ps)
-        if receiver.ack_due:
-            self._send_ack(now_ps)
 
     def pump(self, now_ps: int) -> None:
         """Sends what cwnd, the peer's window and the data permit."""
-        if self._in_transfer:
-            self.sender.pump(now_ps)
+        if self.established:
+            self._call(doors.PUMP, now_ps)
 
     # Timers
 
     @property
     def next_timer_ps(self) -> int | None:
-        sender = self.sender
-        at = sender.rto_at
-        if sender.persist_at < at:
-            at = sender.persist_at
-        if self.receiver.delayed_at < at:
-            at = self.receiver.delayed_at
-        if self._time_wait_at < at:
-            at = self._time_wait_at
-        return at if at < NEVER else None
+        at_ps = int(doors.next_timer_ps(self._table.records, self._number))
+        return at_ps if at_ps < NEVER else None
 
     def timer(self, now_ps: int) -> None:
         """Does everything that is due; harmless when nothing is."""
-        sender, receiver = self.sender, self.receiver
-        if receiver.delayed_at <= now_ps:
-            receiver.ato_ps = min(receiver.ato_ps << 1, sender.rtt.base_rto_ps)
-            self._send_ack(now_ps)
-        if sender.rto_at <= now_ps:
-            if self.state in (State.SYN_SENT, State.SYN_RECEIVED):
-                sender.timeouts += 1
-                sender.rtt.double()
-                self._syn_at_ps = -1
-                self._send_syn(now_ps, again=True)
-            else:
-                sender.on_rto(now_ps)
-        if sender.persist_at <= now_ps:
-            sender.on_persist(now_ps)
-        if self._time_wait_at <= now_ps:
-            self._time_wait_at = NEVER
-            self._move(Event.TIME_WAIT_OVER)
+        if self.state not in (State.SYN_SENT, State.SYN_RECEIVED):
+            self._call(doors.TIMER, now_ps)
+        elif self.record.rto_at <= now_ps:
+            self.record.timeouts += 1
+            rtt.double(self.record)
+            self._syn_at_ps = -1
+            self._send_syn(now_ps, again=True)
 
     # Statistics
+
+    acks_sent = _Field("acks_sent")
+    cwnd_segments = _Field("cwnd")
+    fast_retransmits = _Field("fast_retransmits")
+    paws_dropped = _Field("paws_dropped")
+    payload_errors = _Field("payload_errors")
+    retransmitted_segments = _Field("retransmitted_segments")
+    segments_received = _Field("segments_received")
+    segments_sent = _Field("segments_sent")
+    timeouts = _Field("timeouts")
+    unacceptable = _Field("unacceptable")
+
+    @property
+    def state(self) -> State:
+        return _STATES[self._cells[_STATE]]
 
     @property
     def established(self) -> bool:
         """The handshake is over and neither side was reset or finished."""
-        return self._in_transfer
+        return State.ESTABLISHED <= self._cells[_STATE] <= State.LAST_ACK
 
     @property
     def finished(self) -> bool:
         """Both directions are closed and acknowledged."""
-        return self.state is State.TIME_WAIT or (self.state is State.CLOSED and self.receiver.fin_received)
-
-    @property
-    def timeouts(self) -> int:
-        return self.sender.timeouts
-
-    @property
-    def fast_retransmits(self) -> int:
-        return self.sender.fast_retransmits
+        return self.state is State.TIME_WAIT or (self.state is State.CLOSED and bool(self.record.fin_received))
 
     @property
     def bytes_acked(self) -> int:
-        return self.sender.bytes_acked
+        return int(bytes_acked(self.record))
 
     @property
     def bytes_received_in_order(self) -> int:
-        return self.receiver.in_order_bytes
-
-    @property
-    def payload_errors(self) -> int:
-        return self.receiver.payload_errors
-
-    @property
-    def cwnd_segments(self) -> int:
-        return self.sender.congestion.cwnd
+        return int(receiver.in_order_bytes(self.record))
 
     @property
     def srtt_ps(self) -> int:
-        return self.sender.rtt.srtt_ps
+        """0 before the first sample."""
+        return int(self.record.srtt8_ps) >> 3
 
-    # Inside: states
+    # Inside: the compiled part
+
+    def _call(self, what: int, now_ps: int, n_bytes: int = 0) -> None:
+        """What leaves is in `outgoing` afterwards."""
+        table, number = self._table, self._number
+        rows = doors.call(
+            table.records, number, what, n_bytes, self._segment, now_ps, table.sent, table.held, table.out
+        )
+        if rows == doors.NO_ROOM:
+            table.grow(number)
+            self._call(what, now_ps, n_bytes)
+        elif rows:
+            self.outgoing += map(segment_of, table.out[:rows].tolist())
+            self.record.out_rows = 0
 
     def _move(self, event: Event) -> None:
-        self.state = after(self.state, event)
-        self._in_transfer = self.state in _TRANSFER
-
-    def _reset(self) -> None:
-        self._move(Event.RCV_RST)
-        self.sender.rto_at = self.sender.persist_at = self.receiver.delayed_at = NEVER
-
-    def _queue_fin(self, now_ps: int) -> None:
-        self._move(Event.CLOSE)
-        self.sender.fin_queued = True
-        self.sender.pump(now_ps)
-
-    def _fin_acknowledged(self) -> None:
-        if self.state in _FIN_OUT:
-            self._move(Event.RCV_ACK_OF_FIN)
+        self.record.state = after(self.state, event)
 
     # Inside: handshake
 
     def _receive_outside_transfer(self, segment: Segment, now_ps: int) -> None:
-        flags = segment.flags
-        if self.state is State.CLOSED:
+        flags, state = segment.flags, self.state
+        if state is State.CLOSED:
             return
-        if self.state is State.TIME_WAIT:
+        if state is State.TIME_WAIT:
             if not flags & (RST | SYN) and (flags & FIN or segment.payload_bytes):
-                self._time_wait_at = now_ps + self._config.time_wait_ps
-                self._send_ack(now_ps)
+                self.record.time_wait_at = now_ps + self._config.time_wait_ps
+                self._call(doors.ACKNOWLEDGE, now_ps)
             return
-        acks_syn = bool(flags & ACK) and segment.ack == (self._iss + 1) & WIRE_MASK
+        acks_syn = bool(flags & ACK) and segment.ack == (int(self.record.iss) + 1) & WIRE_MASK
         if flags & RST:
-            if self.state is State.SYN_RECEIVED or acks_syn:
-                self._reset()
+            if state is State.SYN_RECEIVED or (acks_syn and state is State.SYN_SENT):
+                transfer.reset(self.record)
             return
-        if self.state is State.LISTEN:
+        if state is State.LISTEN:
             if flags & SYN and not flags & ACK:
                 self._take_syn(segment)
                 self._move(Event.RCV_SYN)
                 self._send_syn(now_ps)
-        elif self.state is State.SYN_SENT:
+        elif state is State.SYN_SENT:
             if flags & SYN and (acks_syn or not flags & ACK):
                 self._take_syn(segment)
                 if acks_syn:
@@ -294,90 +224,49 @@ class Connection:
 
     def _take_syn(self, segment: Segment) -> None:
         """Learns the peer's first number and what both sides have in common."""
-        config = self._config
-        self._timestamps = config.timestamps and segment.timestamps
-        self._sack = config.sack and segment.sack_permitted
+        config, c = self._config, self.record
+        c.timestamps = config.timestamps and segment.timestamps
+        c.sack = config.sack and segment.sack_permitted
         if config.window_scale >= 0 and segment.window_scale >= 0:
-            self._window_shift = min(segment.window_scale, 14)
-            self.receiver.scale_by(config.window_scale)
-        if self._timestamps:
-            self._ts_recent, self._ts_valid = segment.tsval, True
-        peer_mss = (segment.mss or 536) - (_TIMESTAMPS_BYTES if self._timestamps else 0)
-        self._gso_mss = max(min(config.mss_bytes, peer_mss), 1)
-        self.sender.set_mss(self._gso_mss, config.tso_bytes)
-        self.receiver.synchronise(segment.seq)
+            c.window_shift = min(segment.window_scale, 14)
+            receiver.scale_by(c, config.window_scale)
+        if c.timestamps:
+            c.ts_recent, c.ts_valid = segment.tsval, 1
+        peer_mss = (segment.mss or 536) - (_TIMESTAMPS_BYTES if c.timestamps else 0)
+        set_mss(c, max(min(config.mss_bytes, peer_mss), 1), config.tso_bytes)
+        receiver.synchronise(c, segment.seq)
 
     def _establish(self, segment: Segment, event: Event, now_ps: int) -> None:
         """The peer acknowledged our SYN; the packet may carry data as well."""
-        sender = self.sender
+        c, table = self.record, self._table
         self._move(event)
         if self._syn_at_ps >= 0:
-            sender.rtt.sample(now_ps - self._syn_at_ps)
-        sender.rto_at = NEVER
-        shift = 0 if segment.flags & SYN else self._window_shift
-        seq = unwrapped(segment.seq, self.receiver.next)
-        sender.acknowledge(seq, sender.una, segment.window << shift, carries_data=True, echo_ticks=-1, now_ps=now_ps)
-        if self._close_wanted:
-            self._queue_fin(now_ps)
-        else:
-            sender.pump(now_ps)
+            rtt.sample(c, now_ps - self._syn_at_ps)
+        c.rto_at = NEVER
+        window = segment.window << (0 if segment.flags & SYN else int(c.window_shift))
+        seq = unwrapped(segment.seq, c.rcv_next)
+        acknowledge(c, seq, c.una, window, True, -1, now_ps, table.sent[self._number], table.out)  # tells the window
+        self._call(doors.CLOSE if c.close_wanted else doors.PUMP, now_ps)
         if segment.flags & SYN:
             if not any(sent.payload_bytes for sent in self.outgoing):
-                self._send_ack(now_ps)
+                self._call(doors.ACKNOWLEDGE, now_ps)
         elif segment.payload_bytes or segment.flags & FIN:
-            self.segments_received -= segment.gso_segments  # it comes in a second time
+            c.segments_received -= segment.gso_segments  # it comes in a second time
             self.receive(segment, now_ps)
 
     def _send_syn(self, now_ps: int, *, again: bool = False) -> None:
-        config, sender = self._config, self.sender
+        config, c = self._config, self.record
         answers = self.state is State.SYN_RECEIVED
         if self._syn_at_ps < 0 and not again:
             self._syn_at_ps = now_ps
-        sender.rto_at = now_ps + sender.rtt.rto_ps
-        scaled = config.window_scale >= 0 and (not answers or self.receiver.scale > 0 or self._window_shift > 0)
-        self.segments_sent += 1
+        c.rto_at = now_ps + rtt.rto_ps(c)
+        scaled = config.window_scale >= 0 and (not answers or c.scale > 0 or c.window_shift > 0)
+        stamped = bool(c.timestamps)
+        c.segments_sent += 1
         self.outgoing.append(Segment(
-            self._iss, self.receiver.next & WIRE_MASK if answers else 0, SYN | ACK if answers else SYN,
-            self.receiver.initial_window_field(),
-            timestamps=self._timestamps, tsval=self._tsval(now_ps) if self._timestamps else 0,
-            tsecr=self._ts_recent if self._timestamps else 0, mss=config.advertised_mss,
-            window_scale=config.window_scale if scaled else -1, sack_permitted=self._sack,
-            retransmission=again,
-        ))  # fmt: skip
-
-    # Inside: segments
-
-    def _tsval(self, now_ps: int) -> int:
-        return (now_ps // _TICK_PS + self._tsval_offset) & WIRE_MASK
-
-    def _send_ack(self, now_ps: int) -> None:
-        self.acks_sent += 1
-        sack: SackBlocks = ()
-        if self._sack and self.receiver.out_of_order:
-            room = _SACK_BLOCKS_WITH_TIMESTAMPS if self._timestamps else _SACK_BLOCKS
-            blocks = self.receiver.sack_blocks(room)
-            sack = tuple((start & WIRE_MASK, end & WIRE_MASK) for start, end in blocks)
-        self._append(self.sender.max, 0, ACK, False, now_ps, sack)
-
-    def _emit(self, number: int, n_bytes: int, flags: int, again: bool, now_ps: int) -> None:
-        """A segment of the sender's: data, FIN or probe."""
-        if again:
-            self.retransmitted_segments += -(-n_bytes // self._gso_mss) or 1
-        self._append(number, n_bytes, flags | ACK, again, now_ps, ())
-
-    def _append(self, number: int, n_bytes: int, flags: int, again: bool, now_ps: int, sack: SackBlocks) -> None:
-        receiver = self.receiver
-        mss = self._gso_mss
-        window = receiver.advertise()
-        if n_bytes > mss:
-            gso_bytes, segments = mss, -(-n_bytes // mss)
-        else:
-            gso_bytes, segments = 0, 1
-        self.segments_sent += segments
-        stamped = self._timestamps
-        self.outgoing.append(Segment(
-            number & WIRE_MASK, receiver.next & WIRE_MASK, flags, window,
-            n_bytes, number - self.sender.first if n_bytes else 0, gso_bytes, segments,
-            (now_ps // _TICK_PS + self._tsval_offset) & WIRE_MASK if stamped else 0,
-            self._ts_recent if stamped else 0, stamped, 0, -1, False, sack, again,
+            int(c.iss), int(c.rcv_next) & WIRE_MASK if answers else 0, SYN | ACK if answers else SYN,
+            int(receiver.initial_window_field(c)),
+            timestamps=stamped, tsval=int(tsval(c, now_ps)) if stamped else 0,
+            tsecr=int(c.ts_recent) if stamped else 0, mss=config.advertised_mss,
+            window_scale=config.window_scale if scaled else -1, sack_permitted=bool(c.sack), retransmission=again,
         ))  # fmt: skip

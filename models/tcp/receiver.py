@@ -1,16 +1,19 @@
 """The receiving half: bytes into order, when to acknowledge, which window to offer.
 
 Models: in-order delivery with an out-of-order queue; Linux's ACK rule (one decision a packet, merged or not), its
-    quick ACKs at the start, its delayed ACK and its estimate of the peer's segment size; SACK blocks; a window
-    rounded up to scale units whose right edge never goes back.
+    quick ACKs at the start, its delayed ACK and its estimate of the peer's segment size; a window rounded up to scale
+    units whose right edge never goes back.
 Leaves out: autotuning and memory overhead of the receive buffer, interactive ("ping-pong") mode, compressed ACKs,
     DSACK, the backlog's deferred ACK; a list, not a tree, of out-of-order stretches (slow beyond some hundreds).
 Sources: RFC 9293 section 3.10.7.4, RFC 5681 section 4.2, RFC 2018 section 4; Linux 6.19 net/ipv4/tcp_input.c
     (__tcp_ack_snd_check, tcp_measure_rcv_mss, tcp_event_data_recv), tcp_output.c (__tcp_select_window).
 Checked by: tests/models/tcp/test_receiver.py, test_channel.py.
+
+`held` int64[..., 2] is the out-of-order queue of record `c`: (start, end), newest first, as SACK wants them. Only the
+functions at the end, for the handshake, are plain Python.
 """
 
-from models.tcp.config import TcpConfig
+from models.offload.kernel import njit
 
 NEVER = 1 << 62
 
@@ -21,213 +24,214 @@ _DELAYED_ACK_CAP_PS = 200 * 10**9  # TCP_DELACK_MAX
 _UNSCALED_MAX = 65535
 
 
-class Receiver:
-    """Numbers here are unwrapped (models/tcp/sequence.py).
+@njit
+def in_order_bytes(c):
+    """Payload received in order so far."""
+    return c.rcv_next - c.rcv_first - c.fin_received
 
-    Invariants: `next` and `right_edge` never go back; unread bytes and offered window fit into the memory, but for
-    rounding by one scale unit; stretches in `out_of_order` are disjoint and lie beyond `next`."""
 
-    __slots__ = (
-        "_buffer", "_full_window", "_last_data_ps", "_max_mss", "_memory", "_min_ato_ps", "_unit",
-        "ack_due", "acknowledged", "ato_ps", "delayed_at", "fin_at", "fin_received", "first", "next", "offered",
-        "out_of_order", "payload_errors", "peer_mss", "quick_acks", "read_bytes", "right_edge", "scale", "scheduled",
-    )  # fmt: skip
+@njit
+def readable_bytes(c):
+    """What the application has not yet read of it."""
+    return c.rcv_next - c.rcv_first - c.fin_received - c.read_bytes
 
-    def __init__(self, config: TcpConfig) -> None:
-        self._buffer = config.receive_buffer_bytes
-        self._memory = config.memory_bytes
-        self._max_mss = max(config.advertised_mss, config.mss_bytes)
-        self._min_ato_ps = config.delayed_ack_ps
-        self.peer_mss = max(min(self._max_mss, _DEFAULT_MSS, self._buffer // 2), _MIN_MSS)
-        self.scale_by(0)
-        self.first = 0  # number of the stream's first byte
-        self.next = 0
-        self.acknowledged = 0  # `next` as last told to the peer
-        self.right_edge = 0
-        self.offered = 0  # window as last told
-        self.read_bytes = 0
-        self.fin_at = -1
-        self.fin_received = False
-        self.out_of_order: list[tuple[int, int]] = []  # newest first, as SACK wants them
-        self.ack_due = False
-        self.scheduled = False
-        self.delayed_at = NEVER
-        self.ato_ps = 0
-        self.quick_acks = 0
-        self._last_data_ps = 0
-        self.payload_errors = 0
 
-    def synchronise(self, irs: int) -> None:
-        """The peer's SYN had number `irs`."""
-        self.first = self.next = self.acknowledged = irs + 1
-        self.right_edge = self.first + self.offered
+# What arrives
 
-    def scale_by(self, shift: int) -> None:
-        self.scale = shift
-        self._unit = 1 << shift
-        self._full_window = min(-(-self._buffer >> shift) << shift, _UNSCALED_MAX << shift)
 
-    @property
-    def in_order_bytes(self) -> int:
-        return self.next - self.first - self.fin_received
+@njit
+def accept(c, seq, n_bytes, fin, stream_start, segment_bytes, now_ps, rto_ps, held):
+    """A packet with payload or FIN (`fin` 0 or 1), some of it perhaps old or beyond the window; then decides about an
+    ACK. `segment_bytes` is what one segment of it carried; `rto_ps` the timeout without doublings."""
+    if stream_start != seq - c.rcv_first and n_bytes > 0:
+        c.payload_errors += 1
+    end = seq + n_bytes
+    expected = c.rcv_next
+    if end + fin <= expected:  # all old: the peer missed an ACK
+        go_quick(c)
+        c.ack_due = 1
+        return
+    if fin and end <= c.right_edge:
+        c.fin_at = end
+    end = min(end, c.right_edge)
+    if seq > expected:
+        if seq < end:
+            keep(c, seq, end, held)
+        c.ack_due = 1
+        return
+    if n_bytes > 0:
+        note_arrival(c, segment_bytes, now_ps, rto_ps)
+    if end > expected:
+        c.rcv_next = end
+    had_hole = c.held_count > 0
+    if had_hole:
+        take_in_order(c, held)
+    if c.rcv_next == c.fin_at and not c.fin_received:
+        c.rcv_next += 1
+        c.fin_received = 1
+        c.ack_due = 1
+    c.scheduled = 1
+    if had_hole or ack_now(c):
+        c.ack_due = 1
+    elif not c.ack_due:
+        at = now_ps + min(c.ato_ps, max(_DELAYED_ACK_CAP_PS, c.min_ato_ps))
+        c.delayed_at = min(c.delayed_at, at)
 
-    @property
-    def readable_bytes(self) -> int:
-        return self.next - self.first - self.fin_received - self.read_bytes
 
-    # What arrives
+@njit
+def ack_now(c):
+    """Whether the packet just taken is answered at once."""
+    if c.quick_acks:
+        return True
+    if c.rcv_next - c.acknowledged <= c.peer_mss:
+        return False
+    return readable_bytes(c) == 0 or window(c) >= c.offered
 
-    def accept(self, seq: int, n_bytes: int, *, fin: bool, stream_start: int, segment_bytes: int, now_ps: int,
-               rto_ps: int) -> None:  # fmt: skip
-        """A packet with payload or FIN, some of it perhaps old or beyond the window; then decides about an ACK.
 
-        `segment_bytes` is what one segment of it carried."""
-        if stream_start != seq - self.first and n_bytes:
-            self.payload_errors += 1
-        end = seq + n_bytes
-        expected = self.next
-        if end + fin <= expected:  # all old: the peer missed an ACK
-            self._go_quick()
-            self.ack_due = True
-            return
-        if fin and end <= self.right_edge:
-            self.fin_at = end
-        end = min(end, self.right_edge)
-        if seq > expected:
-            if seq < end:
-                self._keep(seq, end)
-            self.ack_due = True
-            return
-        if n_bytes:
-            self._note_arrival(segment_bytes, now_ps, rto_ps)
-        if end > expected:
-            self.next = end
-        had_hole = bool(self.out_of_order)
-        if had_hole:
-            self._take_in_order()
-        if self.next == self.fin_at and not self.fin_received:
-            self.next += 1
-            self.fin_received = True
-            self.ack_due = True
-        self.scheduled = True
-        if had_hole or self._ack_now():
-            self.ack_due = True
-        elif not self.ack_due:
-            self._delay_ack(now_ps)
+@njit
+def note_arrival(c, segment_bytes, now_ps, rto_ps):
+    """Payload came in order: what it tells of the peer's segments and of the time between them."""
+    if segment_bytes >= c.peer_mss:
+        c.peer_mss = min(segment_bytes, c.max_mss)
+    floor = c.min_ato_ps
+    if c.ato_ps == 0:
+        go_quick(c)
+        c.ato_ps = floor
+    else:
+        gap_ps = now_ps - c.last_data_ps
+        if gap_ps <= floor >> 1:
+            c.ato_ps = (c.ato_ps + floor) >> 1
+        elif gap_ps < c.ato_ps:
+            c.ato_ps = min((c.ato_ps >> 1) + gap_ps, rto_ps)
+        elif gap_ps > rto_ps:
+            go_quick(c)
+    c.last_data_ps = now_ps
 
-    def _ack_now(self) -> bool:
-        if self.quick_acks:
-            return True
-        if self.next - self.acknowledged <= self.peer_mss:
-            return False
-        return not self.readable_bytes or self.window() >= self.offered
 
-    def _delay_ack(self, now_ps: int) -> None:
-        at = now_ps + min(self.ato_ps, max(_DELAYED_ACK_CAP_PS, self._min_ato_ps))
-        if at < self.delayed_at:
-            self.delayed_at = at
+@njit
+def go_quick(c):
+    """The next packets are answered one by one."""
+    quick = c.offered // (2 * c.peer_mss)
+    if quick == 0:
+        quick = 2
+    c.quick_acks = max(c.quick_acks, min(quick, _QUICK_ACKS))
 
-    def _note_arrival(self, segment_bytes: int, now_ps: int, rto_ps: int) -> None:
-        if segment_bytes >= self.peer_mss:
-            self.peer_mss = min(segment_bytes, self._max_mss)
-        floor = self._min_ato_ps
-        if not self.ato_ps:
-            self._go_quick()
-            self.ato_ps = floor
+
+@njit
+def keep(c, start, end, held):
+    """Into the out-of-order queue, joined with what it touches."""
+    others = 0
+    for k in range(c.held_count):
+        if held[k, 0] <= end and start <= held[k, 1]:
+            start, end = min(start, held[k, 0]), max(end, held[k, 1])
         else:
-            gap_ps = now_ps - self._last_data_ps
-            if gap_ps <= floor >> 1:
-                self.ato_ps = (self.ato_ps + floor) >> 1
-            elif gap_ps < self.ato_ps:
-                self.ato_ps = min((self.ato_ps >> 1) + gap_ps, rto_ps)
-            elif gap_ps > rto_ps:
-                self._go_quick()
-        self._last_data_ps = now_ps
+            held[others, 0], held[others, 1] = held[k, 0], held[k, 1]
+            others += 1
+    for k in range(others, 0, -1):
+        held[k, 0], held[k, 1] = held[k - 1, 0], held[k - 1, 1]
+    held[0, 0], held[0, 1] = start, end
+    c.held_count = others + 1
 
-    def _go_quick(self) -> None:
-        quick = self.offered // (2 * self.peer_mss) or 2
-        self.quick_acks = max(self.quick_acks, min(quick, _QUICK_ACKS))
 
-    def _keep(self, start: int, end: int) -> None:
-        """Into the out-of-order queue, joined with what it touches."""
-        others = []
-        for held in self.out_of_order:
-            if held[0] <= end and start <= held[1]:
-                start, end = min(start, held[0]), max(end, held[1])
-            else:
-                others.append(held)
-        self.out_of_order = [(start, end), *others]
+@njit
+def take_in_order(c, held):
+    """Move `rcv_next` over all that now follows without a hole, and forget that."""
+    moved = True
+    while moved:
+        moved = False
+        for k in range(c.held_count):
+            if held[k, 0] <= c.rcv_next < held[k, 1]:
+                c.rcv_next = held[k, 1]
+                moved = True
+    later = 0
+    for k in range(c.held_count):
+        if held[k, 0] > c.rcv_next:
+            held[later, 0], held[later, 1] = held[k, 0], held[k, 1]
+            later += 1
+    c.held_count = later
 
-    def _take_in_order(self) -> None:
-        later = []
-        for start, end in sorted(self.out_of_order):
-            if start > self.next:
-                later.append((start, end))
-            elif end > self.next:
-                self.next = end
-        if len(later) != len(self.out_of_order):
-            self.out_of_order = [held for held in self.out_of_order if held in later]
 
-    # What goes out
+# What goes out
 
-    def window(self) -> int:
-        """Bytes that may be offered now, in whole scale units; the right edge is not looked at."""
-        free = self._memory - (self.next - self.first - self.fin_received - self.read_bytes)
-        if free >= self._buffer and self.scale:
-            return self._full_window
-        if free < self._memory >> 1 and (free < self._memory >> 4 or free < self.peer_mss):
-            return 0
-        window = min(free, self._buffer)
-        if self.scale:
-            return min(-(-window >> self.scale) << self.scale, self._full_window)
-        if self.offered > window or self.offered <= window - self.peer_mss:
-            return min(window // self.peer_mss * self.peer_mss or window, _UNSCALED_MAX)
-        return self.offered
 
-    def initial_window_field(self) -> int:
-        """For a SYN, which is never scaled."""
-        self.offered = min(self._buffer, _UNSCALED_MAX)
-        self.right_edge = max(self.right_edge, self.next + self.offered)
-        return self.offered
+@njit
+def window(c):
+    """Bytes that may be offered now, in whole scale units; the right edge is not looked at."""
+    free = c.memory_bytes - readable_bytes(c)
+    if free >= c.buffer_bytes and c.scale:
+        return c.full_window
+    if free < c.memory_bytes >> 1 and (free < c.memory_bytes >> 4 or free < c.peer_mss):
+        return 0
+    wanted = min(free, c.buffer_bytes)
+    if c.scale:
+        return min(-(-wanted >> c.scale) << c.scale, c.full_window)
+    if c.offered > wanted or c.offered <= wanted - c.peer_mss:
+        whole = wanted // c.peer_mss * c.peer_mss
+        return min(whole if whole else wanted, _UNSCALED_MAX)
+    return c.offered
 
-    def advertise(self) -> int:
-        """The window field of a segment that leaves now and carries the acknowledgement."""
-        window = self.window()
-        current = self.right_edge - self.next
-        if current > window:
-            window = -(-current >> self.scale) << self.scale
-            if self.next + window - self.first - self.read_bytes >= self._memory + self._unit:
-                window -= self._unit  # told less than accepted, or repeated rounding would creep past the memory
-        field = window >> self.scale
-        if field > _UNSCALED_MAX:
-            field = _UNSCALED_MAX
-        self.offered = window = field << self.scale
-        self.acknowledged = self.next
-        if self.next + window > self.right_edge:
-            self.right_edge = self.next + window
-        if self.scheduled and self.quick_acks:
-            self.quick_acks -= 1
-        self.ack_due = self.scheduled = False
-        self.delayed_at = NEVER
-        return field
 
-    def sack_blocks(self, room: int) -> tuple[tuple[int, int], ...]:
-        return tuple(self.out_of_order[:room])
+@njit
+def advertise(c):
+    """The window field of a segment that leaves now and carries the acknowledgement."""
+    offered = window(c)
+    current = c.right_edge - c.rcv_next
+    if current > offered:
+        offered = -(-current >> c.scale) << c.scale
+        unit = 1 << c.scale
+        if c.rcv_next + offered - c.rcv_first - c.read_bytes >= c.memory_bytes + unit:
+            offered -= unit  # told less than accepted, or repeated rounding would creep past the memory
+    field = min(offered >> c.scale, _UNSCALED_MAX)
+    c.offered = field << c.scale
+    c.acknowledged = c.rcv_next
+    c.right_edge = max(c.right_edge, c.rcv_next + c.offered)
+    if c.scheduled and c.quick_acks:
+        c.quick_acks -= 1
+    c.ack_due = c.scheduled = 0
+    c.delayed_at = NEVER
+    return field
 
-    # What the application takes
 
-    def read(self, n_bytes: int) -> None:
-        """The application took `n_bytes`; `ack_due` says whether the peer should hear of it (tcp_cleanup_rbuf).
+# What the application takes
 
-        Raises ValueError if there is not so much to read."""
-        if not 0 <= n_bytes <= self.readable_bytes:
-            raise ValueError(f"read of {n_bytes} bytes, {self.readable_bytes} are there")
-        self.read_bytes += n_bytes
-        if self.scheduled and self.next - self.acknowledged > self.peer_mss:
-            self.ack_due = True
-            return
-        current = self.right_edge - self.next
-        if n_bytes and 2 * current <= self._buffer:
-            window = self.window()
-            if window and window >= 2 * current:
-                self.ack_due = True
+
+@njit
+def consume(c, n_bytes):
+    """The application took `n_bytes`, no more than are readable; `ack_due` says whether the peer should hear of it
+    (tcp_cleanup_rbuf)."""
+    c.read_bytes += n_bytes
+    if c.scheduled and c.rcv_next - c.acknowledged > c.peer_mss:
+        c.ack_due = 1
+        return
+    current = c.right_edge - c.rcv_next
+    if n_bytes > 0 and 2 * current <= c.buffer_bytes:
+        possible = window(c)
+        if possible > 0 and possible >= 2 * current:
+            c.ack_due = 1
+
+
+# The handshake
+
+
+def first_peer_mss(c):
+    """The estimate of the peer's segments before there is one."""
+    return max(min(c.max_mss, _DEFAULT_MSS, c.buffer_bytes // 2), _MIN_MSS)
+
+
+def synchronise(c, irs):
+    """The peer's SYN had number `irs`."""
+    c.rcv_first = c.rcv_next = c.acknowledged = irs + 1
+    c.right_edge = c.rcv_first + c.offered
+
+
+def scale_by(c, shift):
+    """Both sides have agreed on window scaling."""
+    c.scale = shift
+    c.full_window = min(-(-c.buffer_bytes >> shift) << shift, _UNSCALED_MAX << shift)
+
+
+def initial_window_field(c):
+    """For a SYN, which is never scaled."""
+    c.offered = min(c.buffer_bytes, _UNSCALED_MAX)
+    c.right_edge = max(c.right_edge, c.rcv_next + c.offered)
+    return c.offered

@@ -6,24 +6,39 @@ Sources: RFC 9293 section 3.3.2, figure 5.
 Checked by: tests/models/tcp/test_states.py.
 """
 
-from enum import Enum
+from enum import IntEnum
+
+import numpy as np
 
 
-class State(Enum):
+class _Worded(IntEnum):
+    """Numbered in the order written, from 0 on; `words` is how the RFC says it."""
+
+    words: str
+
+    def __new__(cls, words: str):  # type: ignore[no-untyped-def]
+        number = len(cls.__members__)
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.words = words
+        return member
+
+
+class State(_Worded):
     CLOSED = "closed"
     LISTEN = "listen"
     SYN_SENT = "syn-sent"
     SYN_RECEIVED = "syn-received"
-    ESTABLISHED = "established"
+    ESTABLISHED = "established"  # from here
     FIN_WAIT_1 = "fin-wait-1"
     FIN_WAIT_2 = "fin-wait-2"
     CLOSE_WAIT = "close-wait"
     CLOSING = "closing"
-    LAST_ACK = "last-ack"
+    LAST_ACK = "last-ack"  # to here: the states of transfer
     TIME_WAIT = "time-wait"
 
 
-class Event(Enum):
+class Event(_Worded):
     PASSIVE_OPEN = "passive open"
     ACTIVE_OPEN = "active open"
     CLOSE = "close"
@@ -42,7 +57,7 @@ class ProtocolError(Exception):
 
 _S, _E = State, Event
 
-TRANSITIONS: dict[tuple[State, Event], State] = {
+ARROWS: dict[tuple[State, Event], State] = {
     (_S.CLOSED, _E.PASSIVE_OPEN): _S.LISTEN,
     (_S.CLOSED, _E.ACTIVE_OPEN): _S.SYN_SENT,
     (_S.LISTEN, _E.CLOSE): _S.CLOSED,
@@ -72,10 +87,14 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (_S.TIME_WAIT, _E.RCV_RST): _S.CLOSED,
 }
 
+TRANSITIONS = np.full((len(State), len(Event)), -1, np.int8)  # the same for compiled code; -1: no arrow
+for (_state, _event), _next in ARROWS.items():
+    TRANSITIONS[_state, _event] = _next
+
 
 def after(state: State, event: Event) -> State:
     """Raises ProtocolError, naming both, where the figure has no arrow."""
     try:
-        return TRANSITIONS[state, event]
+        return ARROWS[state, event]
     except KeyError:
-        raise ProtocolError(f"{event.value} in state {state.value}") from None
+        raise ProtocolError(f"{event.words} in state {state.words}") from None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from models.cpu.costs import Kind
-from models.packet import FRAMES, OTHERWISE, PORTS, SPENT, PacketWriter, Route, read_options, segment_of
+from models.packet import FRAMES, OTHERWISE, PORTS, SPENT, PacketWriter, Route, read_options
 from models.tcp.connection import Connection
-from models.tcp.segment import ACK
+from models.tcp.segment import ACK, segment_of
 from models.tcp.states import State
 from models.train import L4, FrameTrain
 from sim.clock import NEVER

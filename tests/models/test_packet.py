@@ -11,16 +11,14 @@ from models.packet import (
     PORTS,
     SEEN_WORDS,
     SPENT,
-    STAMPED,
     PacketWriter,
     Route,
     look,
     packet,
     read_options,
-    segment_of,
 )
 from models.payload import SYNTHETIC
-from models.tcp.segment import ACK, PSH, SYN, Segment
+from models.tcp.segment import ACK, PSH, STAMPED, SYN, Segment, segment_of
 from models.train import (
     ABSENT,
     FRAME_COUNT,

@@ -7,21 +7,25 @@ Sources: RFC 9438 section 4; Linux net/ipv4/tcp_cubic.c for the bounds, the cloc
 Checked by: tests/models/tcp/test_congestion.py (against the formula in real numbers).
 """
 
-from models.tcp.congestion.algorithm import CongestionControl
+from models.offload.kernel import njit
+from models.tcp.congestion.additive import add_one_per
 
-_PS_PER_S = 10**12
 _TICK_BITS = 10  # time in 1/1024 s
+_TICK_PS = 10**12 >> _TICK_BITS  # without remainder
 _CUBED = 1 << (3 * _TICK_BITS)
+_FAR = 1 << 20  # 17 minutes from K the target is 400 million segments off, and no step follows it further
 _BETA, _BETA_ONE = 717, 1024
 _RENO_EIGHTHS = 8 * (_BETA_ONE + _BETA) // 3 // (_BETA_ONE - _BETA)  # acknowledged segments per Reno step, by 8 cwnd
 _CADENCE = (1 << _TICK_BITS) // 32  # the target is reckoned anew when cwnd moved or this time passed
+_ABOVE_ALL_ROOTS = 1 << 21
 
 
-def cube_root(number: int) -> int:
-    """The largest integer whose cube is not above `number`."""
+@njit
+def cube_root(number):
+    """The largest integer whose cube is not above `number`, for any int64 that is not negative."""
     if number <= 0:
         return 0
-    root = 1 << -(-number.bit_length() // 3)  # not below the root
+    root = _ABOVE_ALL_ROOTS
     while True:
         closer = (2 * root + number // (root * root)) // 3
         if closer >= root:
@@ -29,74 +33,69 @@ def cube_root(number: int) -> int:
         root = closer
 
 
-class Cubic(CongestionControl):
-    __slots__ = ("_acked", "_at", "_at_cwnd", "_epoch", "_k", "_origin", "_reno_cwnd", "_step_after", "_w_max")
-    name = "cubic"
+@njit
+def target(c, since_epoch):
+    """W(t) in segments; `since_epoch` in 1/1024 s."""
+    offset = since_epoch - c.cubic_k
+    distance = min(abs(offset), _FAR)
+    delta = 2 * distance * distance * distance // (5 * _CUBED)
+    return c.cubic_origin + delta if offset >= 0 else c.cubic_origin - delta
 
-    def __init__(self, *, initial_cwnd: int) -> None:
-        super().__init__(initial_cwnd=initial_cwnd)
-        self._w_max = 0  # before the last reduction
-        self._forget_epoch()
 
-    def _forget_epoch(self) -> None:
-        self._epoch = -1
-        self._at = 0
-        self._at_cwnd = 0
-        self._step_after = 1
-        self._k = 0
-        self._origin = 0
-        self._reno_cwnd = 0
-        self._acked = 0
+@njit
+def begin_epoch(c, tick):
+    """Congestion avoidance begins, at `tick` in 1/1024 s."""
+    c.cubic_epoch = tick
+    c.cubic_acked = 0
+    c.cubic_reno_cwnd = c.cwnd
+    if c.cwnd >= c.cubic_w_max:
+        c.cubic_k = 0
+        c.cubic_origin = c.cwnd
+    else:
+        c.cubic_k = cube_root(5 * _CUBED * (c.cubic_w_max - c.cwnd) // 2)
+        c.cubic_origin = c.cubic_w_max
 
-    def target(self, since_epoch: int) -> int:
-        """W(t) in segments; `since_epoch` in 1/1024 s."""
-        offset = since_epoch - self._k
-        delta = 2 * abs(offset) ** 3 // (5 * _CUBED)
-        return self._origin + delta if offset >= 0 else self._origin - delta
 
-    def begin_epoch(self, tick: int) -> None:
-        """Congestion avoidance begins, at `tick` in 1/1024 s."""
-        self._epoch = tick
-        self._acked = 0
-        self._reno_cwnd = self.cwnd
-        if self.cwnd >= self._w_max:
-            self._k = 0
-            self._origin = self.cwnd
-        else:
-            self._k = cube_root(5 * _CUBED * (self._w_max - self.cwnd) // 2)
-            self._origin = self._w_max
+@njit
+def avoid(c, segments, now_ps):
+    """Grow the window in congestion avoidance by `segments` newly acknowledged."""
+    c.cubic_acked += segments
+    tick = now_ps // _TICK_PS
+    if c.cubic_epoch < 0 or c.cubic_at_cwnd != c.cwnd or tick - c.cubic_at > _CADENCE:
+        if c.cubic_epoch < 0:
+            begin_epoch(c, tick)
+            c.cubic_acked = segments
+        c.cubic_at, c.cubic_at_cwnd = tick, c.cwnd
+        c.cubic_step_after = reckon_step(c, tick + c.min_rtt_ps // _TICK_PS)
+    add_one_per(c, c.cubic_step_after, segments)
 
-    def _avoid(self, segments: int, *, now_ps: int, min_rtt_ps: int) -> None:
-        self._acked += segments
-        tick = (now_ps << _TICK_BITS) // _PS_PER_S
-        if self._epoch < 0 or self._at_cwnd != self.cwnd or tick - self._at > _CADENCE:
-            if self._epoch < 0:
-                self.begin_epoch(tick)
-                self._acked = segments
-            self._at, self._at_cwnd = tick, self.cwnd
-            self._step_after = self._reckon_step(tick + (min_rtt_ps << _TICK_BITS) // _PS_PER_S)
-        self._add_one_per(self._step_after, segments)
 
-    def _reckon_step(self, tick: int) -> int:
-        """How many acknowledged segments cwnd + 1 takes."""
-        cwnd = self.cwnd
-        target = self.target(tick - self._epoch)
-        step_after = cwnd // (target - cwnd) if target > cwnd else 100 * cwnd
-        if not self._w_max:
-            step_after = min(step_after, 20)
-        reno_step = cwnd * _RENO_EIGHTHS >> 3
-        if reno_step and self._acked > reno_step:
-            steps, self._acked = divmod(self._acked, reno_step)
-            self._reno_cwnd += steps
-        if self._reno_cwnd > cwnd:
-            step_after = min(step_after, cwnd // (self._reno_cwnd - cwnd))
-        return max(step_after, 2)
+@njit
+def reckon_step(c, tick):
+    """How many acknowledged segments cwnd + 1 takes."""
+    cwnd = c.cwnd
+    wanted = target(c, tick - c.cubic_epoch)
+    step_after = cwnd // (wanted - cwnd) if wanted > cwnd else 100 * cwnd
+    if c.cubic_w_max == 0:
+        step_after = min(step_after, 20)
+    reno_step = cwnd * _RENO_EIGHTHS >> 3
+    if reno_step > 0 and c.cubic_acked > reno_step:
+        c.cubic_reno_cwnd += c.cubic_acked // reno_step
+        c.cubic_acked %= reno_step
+    if c.cubic_reno_cwnd > cwnd:
+        step_after = min(step_after, cwnd // (c.cubic_reno_cwnd - cwnd))
+    return max(step_after, 2)
 
-    def _reduced(self) -> int:
-        cwnd = self.cwnd
-        if cwnd < self._w_max:  # fast convergence: leave room for newcomers
-            self._w_max = cwnd * (_BETA_ONE + _BETA) // (2 * _BETA_ONE)
-        else:
-            self._w_max = cwnd
-        self._forget_epoch()
-        return max(cwnd * _BETA // _BETA_ONE, 2)
+
+@njit
+def reduced(c):
+    """The slow-start threshold [segments] after a loss; the next epoch begins with the next growth."""
+    cwnd = c.cwnd
+    if cwnd < c.cubic_w_max:  # fast convergence: leave room for newcomers
+        c.cubic_w_max = cwnd * (_BETA_ONE + _BETA) // (2 * _BETA_ONE)
+    else:
+        c.cubic_w_max = cwnd
+    c.cubic_epoch = -1
+    c.cubic_at = c.cubic_at_cwnd = c.cubic_k = c.cubic_origin = c.cubic_reno_cwnd = c.cubic_acked = 0
+    c.cubic_step_after = 1
+    return max(cwnd * _BETA // _BETA_ONE, 2)

@@ -6,15 +6,17 @@ Sources: RFC 5681 section 3.1 and 3.2; Linux net/ipv4/tcp_cong.c.
 Checked by: tests/models/tcp/test_congestion.py.
 """
 
-from models.tcp.congestion.algorithm import CongestionControl
+from models.offload.kernel import njit
+from models.tcp.congestion.additive import add_one_per
 
 
-class Reno(CongestionControl):
-    __slots__ = ()
-    name = "reno"
+@njit
+def avoid(c, segments):
+    """Grow the window in congestion avoidance by `segments` newly acknowledged."""
+    add_one_per(c, c.cwnd, segments)
 
-    def _avoid(self, segments: int, *, now_ps: int, min_rtt_ps: int) -> None:
-        self._add_one_per(self.cwnd, segments)
 
-    def _reduced(self) -> int:
-        return max(self.cwnd >> 1, 2)
+@njit
+def reduced(c):
+    """The slow-start threshold [segments] after a loss."""
+    return max(c.cwnd >> 1, 2)

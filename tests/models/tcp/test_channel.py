@@ -99,9 +99,9 @@ class Channel:
             self.now_ps, _, kind, end, segment = heapq.heappop(self.queue)
             connection = self.ends[end]
             if kind == "packet":
-                edge = connection.receiver.right_edge
+                edge = connection.record["right_edge"]
                 connection.receive(segment, self.now_ps)
-                assert connection.receiver.right_edge >= edge
+                assert connection.record["right_edge"] >= edge
             elif kind == "timer":
                 self.wakes[end] = None
                 connection.timer(self.now_ps)
@@ -109,20 +109,20 @@ class Channel:
                 self.reads[end] = None
                 connection.read(connection.readable_bytes, self.now_ps)
             self.check(end)
-            if self.close_at_end and connection.receiver.fin_received:
+            if self.close_at_end and connection.record["fin_received"]:
                 connection.close(self.now_ps)
             self.collect(end)
 
     def check(self, end):
         connection = self.ends[end]
-        sender, receiver = connection.sender, connection.receiver
-        assert sender.una <= sender.nxt <= sender.max <= sender.data_end + 1
-        unit = 1 << receiver.scale
+        c = connection.record
+        assert c["una"] <= c["nxt"] <= c["snd_max"] <= c["data_end"] + 1
+        unit = 1 << c["scale"]
         config = connection._config
-        assert receiver.readable_bytes <= config.memory_bytes + unit
-        edges = sorted(receiver.out_of_order)
+        assert connection.readable_bytes <= config.memory_bytes + unit
+        edges = sorted(connection._table.held[0, : c["held_count"]].tolist())
         assert all(a[1] < b[0] for a, b in pairwise(edges))
-        assert all(start > receiver.next or receiver.fin_received for start, _ in edges)
+        assert all(start > c["rcv_next"] or c["fin_received"] for start, _ in edges)
 
 
 def wire_segments(packet: Segment) -> list[Segment]:
@@ -188,7 +188,7 @@ def test_every_byte_arrives_and_both_ways_close(n_a, n_b, config_a, config_b, st
     channel = transfer(n_a, n_b, config_a, config_b, **faults)
     a, b = channel.ends
     assert (b.bytes_received_in_order, a.bytes_received_in_order) == (n_a, n_b)
-    assert (b.receiver.read_bytes, a.receiver.read_bytes) == (n_a, n_b)
+    assert (b.record.read_bytes, a.record.read_bytes) == (n_a, n_b)
     assert (a.bytes_acked, b.bytes_acked) == (n_a, n_b)
     assert a.payload_errors == b.payload_errors == 0
     assert a.state is State.CLOSED and b.state is State.CLOSED
@@ -249,5 +249,5 @@ def test_a_reset_ends_the_connection():
     channel = Channel(TcpConfig(), TcpConfig())
     channel.run(until_ps=10 * MS)
     a, b = channel.ends
-    b.receive(Segment(seq=a.sender.max & 0xFFFFFFFF, ack=0, flags=RST, window=0), channel.now_ps)
+    b.receive(Segment(seq=int(a.record.snd_max) & 0xFFFFFFFF, ack=0, flags=RST, window=0), channel.now_ps)
     assert b.state is State.CLOSED and b.next_timer_ps is None

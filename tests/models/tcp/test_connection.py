@@ -44,9 +44,9 @@ def test_three_segments_establish_both():
 @pytest.mark.parametrize(
     ("without", "look"),
     [
-        ({"timestamps": False}, lambda a: a._timestamps),
-        ({"window_scale": -1}, lambda a: a._window_shift > 0 or a.receiver.scale > 0),
-        ({"sack": False}, lambda a: a._sack),
+        ({"timestamps": False}, lambda a: a.record.timestamps),
+        ({"window_scale": -1}, lambda a: a.record.window_shift > 0 or a.record.scale > 0),
+        ({"sack": False}, lambda a: a.record.sack),
     ],
 )
 @pytest.mark.parametrize("swapped", [False, True])
@@ -159,3 +159,9 @@ def test_opening_twice_and_writing_late():
     a.close(0)
     with pytest.raises(ValueError):
         a.write(1)
+
+
+def test_reading_more_than_there_is():
+    _, b = joined()
+    with pytest.raises(ValueError):
+        b.read(1, 5 * MS)

@@ -2,33 +2,45 @@
 
 import pytest
 
+from models.tcp import rtt, sender
 from models.tcp.config import TcpConfig
+from models.tcp.endpoint import Endpoints
 from models.tcp.receiver import NEVER
-from models.tcp.segment import FIN, PSH
-from models.tcp.sender import UNLIMITED, Sender
+from models.tcp.segment import ACK, FIN, FLAGS, PAYLOAD_BYTES, PSH, RETRANSMISSION, SEQ
+from models.tcp.sender import UNLIMITED
+from models.tcp.sequence import unwrapped
 
 MS = 10**9
 MSS = 1448
 
 
-class Sent(list):
-    """What a sender emitted, as (start, segments, flags, again)."""
+class Sending:
+    """A sender, and in `sent` what it emitted, as (start, segments, flags, again)."""
 
-    def __call__(self, number, n_bytes, flags, again, now_ps):
-        self.append((number, n_bytes / MSS, flags, again))
+    def __init__(self, *, data=UNLIMITED, window=1 << 30, cwnd=10, **config):
+        self.table = Endpoints(1)
+        self.table.begin(0, TcpConfig(initial_cwnd=cwnd, initial_sequence=-1, **config))
+        self.c = self.table.records[0]
+        self.sent = []
+        self.acknowledge(0, 0, window, carries_data=True, now_ps=0)
+        self.c.data_end = data
 
+    def call(self, function, *arguments):
+        function(self.c, *arguments, self.table.sent[0], self.table.out)
+        for row in self.table.out[: self.c.out_rows].tolist():
+            number = unwrapped(row[SEQ], self.c.una)
+            self.sent.append((number, row[PAYLOAD_BYTES] / MSS, row[FLAGS] & ~ACK, bool(row[RETRANSMISSION])))
+        self.c.out_rows = 0
 
-def sender(*, data=UNLIMITED, window=1 << 30, cwnd=10, **config):
-    sent = Sent()
-    made = Sender(TcpConfig(initial_cwnd=cwnd, initial_sequence=-1, **config), sent)
-    made.acknowledge(0, 0, window, carries_data=True, echo_ticks=-1, now_ps=0)
-    made.data_end = data
-    return made, sent
+    def acknowledge(self, seq, number, window, *, carries_data=False, now_ps=MS):
+        self.call(sender.acknowledge, seq, number, window, carries_data, -1, now_ps)
 
+    def pump(self, now_ps):
+        self.call(sender.pump, now_ps)
 
-def ack(made, segments, *, now_ps=MS, window=1 << 30):
-    made.acknowledge(0, segments * MSS, window, carries_data=False, echo_ticks=-1, now_ps=now_ps)
-    made.pump(now_ps)
+    def ack(self, segments, *, now_ps=MS, window=1 << 30):
+        self.acknowledge(0, int(segments) * MSS, window, now_ps=now_ps)
+        self.pump(now_ps)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +56,9 @@ def ack(made, segments, *, now_ps=MS, window=1 << 30):
     ],
 )
 def test_pieces(kind, limits, pieces):
-    made, sent = sender(**limits)
-    made.rtt.sample(MS)  # as the handshake would: nothing is deferred at the start
+    made = Sending(**limits)
+    sent = made.sent
+    rtt.sample(made.c, MS)  # as the handshake would: nothing is deferred at the start
     made.pump(0)
     assert [piece for _, piece, _, _ in sent] == pieces, kind
 
@@ -60,121 +73,128 @@ def test_pieces(kind, limits, pieces):
     ],
 )
 def test_push(limits, flags):
-    made, sent = sender(**limits)
+    made = Sending(**limits)
+    sent = made.sent
     made.pump(0)
     assert sent[0][2] == flags
 
 
 def test_the_fin_rides_on_the_last_data():
-    made, sent = sender(data=2 * MSS)
-    made.fin_queued = True
+    made = Sending(data=2 * MSS)
+    sent = made.sent
+    made.c.fin_queued = True
     made.pump(0)
     assert sent == [(0, 2, PSH | FIN, False)]
-    assert made.max == 2 * MSS + 1
+    assert made.c.snd_max == 2 * MSS + 1
 
 
 def test_a_small_tail_waits_for_an_earlier_small_tail():
-    made, sent = sender(data=100)
+    made = Sending(data=100)
+    sent = made.sent
     made.pump(0)
-    made.data_end = 200
+    made.c.data_end = 200
     made.pump(0)
     assert len(sent) == 1  # Nagle, Minshall's form
-    made.acknowledge(0, 100, 1 << 30, carries_data=False, echo_ticks=-1, now_ps=MS)
+    made.acknowledge(0, 100, 1 << 30)
     made.pump(MS)
     assert len(sent) == 2
 
 
 def test_a_packet_that_is_not_full_waits_for_more_acks():
-    made, sent = sender(cwnd=30)
-    made.congestion.ssthresh = 30
+    made = Sending(cwnd=30)
+    sent = made.sent
+    made.c.ssthresh = 30
     made.pump(0)
-    ack(made, 2, now_ps=MS)
+    made.ack(2, now_ps=MS)
     assert len(sent) == 1
-    ack(made, 10)
+    made.ack(10)
     assert [piece for _, piece, _, _ in sent] == [30, 10]
 
 
 def test_three_duplicates_repeat_the_first_segment_and_halve():
-    made, sent = sender(congestion="reno", tso_defer=False)
+    made = Sending(congestion="reno", tso_defer=False)
+    sent = made.sent
     made.pump(0)
     sent.clear()
     for _ in range(2):
-        ack(made, 0)
+        made.ack(0)
     assert [again for _, _, _, again in sent] == [False, False]  # limited transmit, RFC 3042
     sent.clear()
-    ack(made, 0)
+    made.ack(0)
     assert sent[0] == (0, 1, 0, True)
-    assert (made.congestion.cwnd, made.in_recovery, made.fast_retransmits) == (5, True, 1)
+    assert (made.c.cwnd, made.c.in_recovery, made.c.fast_retransmits) == (5, True, 1)
     sent.clear()
-    ack(made, 3, now_ps=2 * MS)  # partial: the next hole
+    made.ack(3, now_ps=2 * MS)  # partial: the next hole
     assert sent[0] == (3 * MSS, 1, 0, True)
-    ack(made, made.recover // MSS, now_ps=3 * MS)
-    assert not made.in_recovery
+    made.ack(made.c.recover // MSS, now_ps=3 * MS)
+    assert not made.c.in_recovery
 
 
 @pytest.mark.parametrize("change", ["payload", "window", "newer"])
 def test_what_is_not_a_duplicate(change):
-    made, _ = sender()
+    made = Sending()
     made.pump(0)
     for n in range(1, 5):
         made.acknowledge(n if change == "newer" else 0, 0, (1 << 30) + n * (change == "window"),
-                         carries_data=change == "payload", echo_ticks=-1, now_ps=MS)  # fmt: skip
-    assert made.duplicates == 0
+                         carries_data=change == "payload")  # fmt: skip
+    assert made.c.duplicates == 0
 
 
 def test_a_timeout_goes_back_and_starts_slowly():
-    made, sent = sender(cwnd=8, congestion="reno")
+    made = Sending(cwnd=8, congestion="reno")
+    sent = made.sent
     made.pump(0)
-    assert made.rto_at == 1000 * MS
+    assert made.c.rto_at == 1000 * MS
     sent.clear()
-    made.on_rto(1000 * MS)
+    made.call(sender.on_rto, 1000 * MS)
     assert sent == [(0, 1, 0, True)]
-    assert made.rto_at == 3000 * MS  # doubled
+    assert made.c.rto_at == 3000 * MS  # doubled
     sent.clear()
-    ack(made, 1, now_ps=1001 * MS)
+    made.ack(1, now_ps=1001 * MS)
     assert sent == [(MSS, 2, PSH, True)]
-    assert (made.congestion.cwnd, made.congestion.ssthresh) == (2, 4)
+    assert (made.c.cwnd, made.c.ssthresh) == (2, 4)
 
 
 def test_the_timer_stops_when_all_is_acknowledged():
-    made, _ = sender(data=3 * MSS)
+    made = Sending(data=3 * MSS)
     made.pump(0)
-    ack(made, 3)
-    assert made.rto_at == NEVER
+    made.ack(3)
+    assert made.c.rto_at == NEVER
 
 
 def test_a_closed_window_is_probed_with_growing_pauses():
-    made, sent = sender(window=0)
+    made = Sending(window=0)
+    sent = made.sent
     made.pump(0)
-    assert sent == [] and made.persist_at == 1000 * MS
-    waits, now_ps = [], made.persist_at
+    assert sent == [] and made.c.persist_at == 1000 * MS
+    waits, now_ps = [], made.c.persist_at
     for _ in range(3):
-        made.on_persist(now_ps)
-        waits.append((made.persist_at - now_ps) // MS)
-        now_ps = made.persist_at
+        made.call(sender.on_persist, now_ps)
+        waits.append((made.c.persist_at - now_ps) // MS)
+        now_ps = made.c.persist_at
     assert waits == [2000, 4000, 8000]
     assert [number for number, *_ in sent] == [-1, -1, -1]
-    ack(made, 0, now_ps=now_ps)
-    assert sent[-1][1] == 10 and made.persist_at == NEVER
+    made.ack(0, now_ps=now_ps)
+    assert sent[-1][1] == 10 and made.c.persist_at == NEVER
 
 
 def test_cwnd_does_not_grow_while_the_window_limits():
-    made, _ = sender(window=5 * MSS, cwnd=20)
+    made = Sending(window=5 * MSS, cwnd=20)
     made.pump(0)
     for n in range(1, 50):
-        ack(made, n, window=5 * MSS)
-    assert made.congestion.cwnd == 20
+        made.ack(n, window=5 * MSS)
+    assert made.c.cwnd == 20
 
 
 def test_a_round_trip_is_measured_only_on_what_was_sent_once_and_outside_recovery():
-    made, sent = sender(cwnd=10, congestion="reno", tso_defer=False)
+    made = Sending(cwnd=10, congestion="reno", tso_defer=False)
     made.pump(0)
     for _ in range(10):
-        ack(made, 0, now_ps=50 * MS)
-    recover, sent_in_recovery = made.recover // MSS, made.max // MSS
+        made.ack(0, now_ps=50 * MS)
+    recover, sent_in_recovery = made.c.recover // MSS, made.c.snd_max // MSS
     assert sent_in_recovery > recover
-    ack(made, recover, now_ps=60 * MS)  # new data leaves again
-    ack(made, sent_in_recovery, now_ps=61 * MS)
-    assert made.rtt.srtt_ps == 0
-    ack(made, sent_in_recovery + 1, now_ps=67 * MS)
-    assert made.rtt.srtt_ps == 7 * MS
+    made.ack(recover, now_ps=60 * MS)  # new data leaves again
+    made.ack(sent_in_recovery, now_ps=61 * MS)
+    assert made.c.srtt8_ps >> 3 == 0
+    made.ack(sent_in_recovery + 1, now_ps=67 * MS)
+    assert made.c.srtt8_ps >> 3 == 7 * MS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.tcp.states import TRANSITIONS, Event, ProtocolError, State, after
+from models.tcp.states import ARROWS, TRANSITIONS, Event, ProtocolError, State, after
 
 S, E = State, Event
 
@@ -31,4 +31,10 @@ def test_an_event_without_an_arrow_names_both():
 
 
 def test_every_state_can_be_reached_and_left():
-    assert {state for state, _ in TRANSITIONS} == set(State) == set(TRANSITIONS.values())
+    assert {state for state, _ in ARROWS} == set(State) == set(ARROWS.values())
+
+
+def test_compiled_code_has_the_same_arrows():
+    for state in State:
+        for event in Event:
+            assert TRANSITIONS[state, event] == ARROWS.get((state, event), -1)
