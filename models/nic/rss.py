@@ -40,7 +40,7 @@ def toeplitz_table(key: bytes) -> Ints:
 TABLE = toeplitz_table(MICROSOFT_KEY)
 
 
-@njit
+@njit(_nrt=False)
 def toeplitz(table, row, at, n_bytes, place):
     """Hash of `n_bytes` of `row` from byte `at`, standing at byte `place` of the hash's input."""
     value = np.int64(0)
@@ -49,7 +49,7 @@ def toeplitz(table, row, at, n_bytes, place):
     return value
 
 
-@njit
+@njit(_nrt=False)
 def hash_row(row, cells):
     """The hash of the frame with head `row` uint8[width] and meta row `cells`; 0 if it is not IP."""
     l3 = cells[L3]
@@ -65,7 +65,7 @@ def hash_row(row, cells):
     return value
 
 
-@njit
+@njit(_nrt=False)
 def hash_rows(head, meta, out):
     """Write the hash of every frame, head uint8[n, width] with meta int64[n, columns], to `out` int64[n].
 

@@ -132,9 +132,9 @@ def bucket(cells):
 def same_flow(old, was, row, cells):
     """gro_list_prepare(), vlan_gro_receive(), then the address tests of the IP layers and the ports of TCP and UDP."""
     l3, l4 = cells[L3], innermost.transport(cells)
-    if was[L3] != l3 or innermost.transport(was) != l4 or tcp.ports(old, l4) != tcp.ports(row, l4):
-        return False
     if was[RX_HASH] != cells[RX_HASH] or was[VLAN_STRIPPED] != cells[VLAN_STRIPPED]:
+        return False
+    if was[L3] != l3 or innermost.transport(was) != l4 or tcp.ports(old, l4) != tcp.ports(row, l4):
         return False
     if not same(old, row, 0, l3):  # MAC header and tags in the frame
         return False
@@ -280,17 +280,22 @@ def starts_unusual(setup, state, row, cells):
             state[FIXED_ID] = FIXED_FIRST
 
 
-@njit
+@njit(inline="always")
 def joins(setup, old, state, row, cells):
     """The second segment decides whether IDs stand still; FIN and PSH go into the header that is kept."""
     if state[SEGMENTS] == 1:
-        if cells[INNER_L3] >= 0:
-            gro_tunnel.decides_id(setup[EDITION], old, state, row, cells)
-        elif is_ipv4(row, cells[L3]):
-            gro_network.decides_id(setup[EDITION], old, state, row, cells[L3], ONLY)
+        decides_id(setup[EDITION], old, state, row, cells)
     if innermost.protocol(cells) == tcp.PROTOCOL:
         l4 = innermost.transport(cells)
         old[l4 + tcp.FLAGS] = tcp.flags(old, l4) | (tcp.flags(row, l4) & ENDS_RUN)
+
+
+@njit
+def decides_id(edition, old, state, row, cells):
+    if cells[INNER_L3] >= 0:
+        gro_tunnel.decides_id(edition, old, state, row, cells)
+    elif is_ipv4(row, cells[L3]):
+        gro_network.decides_id(edition, old, state, row, cells[L3], ONLY)
 
 
 @njit(inline="always")

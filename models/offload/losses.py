@@ -49,8 +49,9 @@ CONGESTION_EXPERIENCED = 3
 
 
 @njit
-def count(held, state, row, cells, book, cut):
-    """Add to `book` what the packet `row`, `cells`, complete, loses of its members; `cut` is a scratch row."""
+def count(members, heads, state, row, cells, book, cut):
+    """Add to `book` what the packet `row`, `cells`, complete, loses of its members, of which `heads` has the
+    headers; `cut` is a scratch row."""
     book[FRAMES_CHECKED] += cells[FRAME_COUNT]
     if state[DONE] == PASSED_ON:
         return
@@ -59,7 +60,7 @@ def count(held, state, row, cells, book, cut):
     size = cells[GSO_BYTES] if last else cells[PAYLOAD_BYTES]
     slot, j, came_from = state[FIRST_MEMBER], 0, 0
     while slot != ABSENT:
-        member, came = held.members[slot], held.member_head[slot]
+        member, came = members[slot], heads[slot]
         if not member[GSO_BYTES]:  # a member that was merged before has no frame to compare with
             nearest = min(j, last)
             start = nearest * size

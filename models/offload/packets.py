@@ -95,7 +95,7 @@ def hold(seldom, setup, held, bucket, row, cells, pieces, book):
         link_pieces(held.pieces, state, cells, pieces, book)
     rules.starts(seldom, setup, mine, state, row, cells)
     if setup[AUDIT]:
-        remember(held, state, row, cells, book)
+        remember(held.members, held.member_head, state, row, cells, book)
     book[HELD_PACKETS] += 1
     book[HELD_FRAMES] += cells[FRAME_COUNT]
     book[HELD_PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
@@ -115,7 +115,7 @@ def join(setup, held, mine, state, row, cells, pieces, book):
     state[IP_BYTES] += cells[PAYLOAD_BYTES]
     state[SEGMENTS] += cells[GSO_SEGMENTS] if cells[GSO_BYTES] else 1
     if setup[AUDIT]:
-        remember(held, state, row, cells, book)
+        remember(held.members, held.member_head, state, row, cells, book)
     book[HELD_FRAMES] += cells[FRAME_COUNT]
     book[HELD_PAYLOAD_BYTES] += cells[PAYLOAD_BYTES]
 
@@ -154,7 +154,7 @@ def join_in_front(setup, held, k, row, cells, pieces, book):
     state[SEGMENTS] += cells[GSO_SEGMENTS] if cells[GSO_BYTES] else 1
     if setup[AUDIT]:
         last = state[LAST_MEMBER]
-        remember(held, state, row, cells, book)
+        remember(held.members, held.member_head, state, row, cells, book)
         newest = state[LAST_MEMBER]  # from the end of the list to its start
         held.members[last, NEXT_MEMBER] = ABSENT
         held.members[newest, NEXT_MEMBER] = state[FIRST_MEMBER]
@@ -242,19 +242,19 @@ def link(arena, state, source, start, n_bytes, frame_id, frames, book):
 
 
 @njit
-def remember(held, state, row, cells, book):
-    """Keep the frame as it came, for the audit."""
+def remember(members, member_head, state, row, cells, book):
+    """Keep the frame as it came, for the audit. All of Held would be 49 words more to hand over, for every frame."""
     slot = book[FREE_MEMBER]
-    member = held.members[slot]
+    member = members[slot]
     book[FREE_MEMBER] = member[NEXT_MEMBER]
     book[HELD_MEMBERS] += 1
     copy(member, cells)
     member[NEXT_MEMBER] = ABSENT
-    copy(held.member_head[slot], row)
+    copy(member_head[slot], row)
     if state[LAST_MEMBER] == ABSENT:
         state[FIRST_MEMBER] = slot
     else:
-        held.members[state[LAST_MEMBER], NEXT_MEMBER] = slot
+        members[state[LAST_MEMBER], NEXT_MEMBER] = slot
     state[LAST_MEMBER] = slot
 
 
@@ -297,18 +297,18 @@ def move_out(seldom, setup, held, bucket, place, time_ps, by, why, payloads, out
     copy(row, held.head[k])
     cells[TIME_PS] = time_ps
     out.marks[CLOSED_BY, at], out.marks[CLOSE, at] = by, why
-    give_back_pieces(held, state, cells, out, book)
+    give_back_pieces(held.pieces, state, cells, out.pieces, book)
     rules.completes(seldom, setup, state, payloads, out.pieces, row, cells)
     book[HELD_PACKETS] -= 1
     book[HELD_FRAMES] -= cells[FRAME_COUNT]
     book[HELD_PAYLOAD_BYTES] -= cells[PAYLOAD_BYTES]
     if setup[AUDIT]:
-        losses.count(held, state, row, cells, book, out.scratch)
-        give_back_members(held, state, book)
+        losses.count(held.members, held.member_head, state, row, cells, book, out.scratch)
+        give_back_members(held.members, state, book)
 
 
 @njit
-def give_back_pieces(held, state, cells, out, book):
+def give_back_pieces(arena, state, cells, delivered, book):
     """The packet's pieces go into the delivered table, their rows back to the arena."""
     cells[FIRST_PIECE] = 0
     cells[PIECE_COUNT] = 1
@@ -317,9 +317,9 @@ def give_back_pieces(held, state, cells, out, book):
         return
     first = at = book[OUT_PIECES]
     while slot != ABSENT:
-        piece = held.pieces[slot]
+        piece = arena[slot]
         for c in range(NEXT_PIECE):
-            out.pieces[at, c] = piece[c]
+            delivered[at, c] = piece[c]
         after = piece[NEXT_PIECE]
         piece[NEXT_PIECE] = book[FREE_PIECE]
         book[FREE_PIECE] = slot
@@ -328,16 +328,16 @@ def give_back_pieces(held, state, cells, out, book):
     book[OUT_PIECES] = at
     book[HELD_PIECES] -= at - first
     cells[FIRST_PIECE], cells[PIECE_COUNT] = first, at - first
-    cells[SOURCE], cells[START] = out.pieces[first, PIECE_SOURCE], out.pieces[first, PIECE_START]
-    cells[FRAME_ID] = out.pieces[first, PIECE_FRAME_ID]
+    cells[SOURCE], cells[START] = delivered[first, PIECE_SOURCE], delivered[first, PIECE_START]
+    cells[FRAME_ID] = delivered[first, PIECE_FRAME_ID]
 
 
 @njit
-def give_back_members(held, state, book):
+def give_back_members(members, state, book):
     slot = state[FIRST_MEMBER]
     while slot != ABSENT:
-        after = held.members[slot, NEXT_MEMBER]
-        held.members[slot, NEXT_MEMBER] = book[FREE_MEMBER]
+        after = members[slot, NEXT_MEMBER]
+        members[slot, NEXT_MEMBER] = book[FREE_MEMBER]
         book[FREE_MEMBER] = slot
         book[HELD_MEMBERS] -= 1
         slot = after

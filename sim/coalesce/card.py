@@ -74,13 +74,11 @@ class Card:
             self.to_others += int(len(train) - mine.sum())
             train, stamps_ps = train[mine], stamps_ps[mine]
         meta = train.meta
-        snapped = meta[:, MISSING_BYTES] > 0
-        merged = self._merged_before(meta)
-        self.snapped += int(snapped.sum())
-        self.merged += int(merged.sum())
+        snapped, merged = _look(meta, self.settings.mtu_bytes)
+        self.snapped += snapped
+        self.merged += merged
         if self.settings.verifies:
             self.unfinished += _verify(payloads.captured, train.head, meta)
-            meta[merged | snapped, CSUM_STATE] = CSUM_VERIFIED
         else:
             meta[:, CSUM_STATE] = CSUM_VERIFIED
         if self.settings.rx_hash:
@@ -113,17 +111,6 @@ class Card:
             notes.append("both directions are in the capture and count as received; --to MAC or IP takes one side's")
         return notes
 
-    def _merged_before(self, meta: Ints) -> NDArray[np.bool_]:
-        """Marks packets longer than the MTU as merged by somebody who does not say how."""
-        mtu = self.settings.mtu_bytes
-        ip_bytes = meta[:, HEAD_BYTES] + meta[:, PAYLOAD_BYTES] - meta[:, L3]
-        merged: NDArray[np.bool_] = (meta[:, L4] >= 0) & (ip_bytes > mtu)
-        if merged.any():
-            segment = np.maximum(1, mtu - (meta[merged, HEAD_BYTES] - meta[merged, L3]))
-            meta[merged, GSO_BYTES] = segment
-            meta[merged, GSO_SEGMENTS] = -(-meta[merged, PAYLOAD_BYTES] // segment)
-        return merged
-
 
 def _is_to(train: FrameTrain, to: bytes | Address) -> NDArray[np.bool_]:
     if isinstance(to, bytes):
@@ -148,14 +135,34 @@ def _has_destination(head: Bytes, meta: Ints, version: int, wanted: Bytes) -> ND
 
 
 @njit(nogil=True, _nrt=False)
+def _look(meta: Ints, mtu_bytes: int) -> tuple[int, int]:
+    """How many frames are cut by the snap length, and how many packets are longer than the MTU; these are marked as
+    merged by somebody who does not say how."""
+    snapped = merged = 0
+    for i in range(len(meta)):
+        cells = meta[i]
+        snapped += cells[MISSING_BYTES] > 0
+        network_bytes = cells[HEAD_BYTES] - cells[L3]  # of headers
+        if cells[L4] != ABSENT and network_bytes + cells[PAYLOAD_BYTES] > mtu_bytes:
+            merged += 1
+            cells[GSO_BYTES] = max(1, mtu_bytes - network_bytes)
+            cells[GSO_SEGMENTS] = -(-cells[PAYLOAD_BYTES] // cells[GSO_BYTES])
+    return snapped, merged
+
+
+@njit(nogil=True, _nrt=False)
 def _verify(captured: Bytes, head: Bytes, meta: Ints) -> int:
     """Set the state of the TCP and UDP checksums that can be summed up; returns how many are only begun.
 
-    The frames are as they were read: header and payload are one stretch of `captured`."""
+    The frames are as they were read: header and payload are one stretch of `captured`. The card is believed to have
+    verified those cut by the snap length or merged before."""
     begun = 0
     for i in range(len(meta)):
         cells, row = meta[i], head[i]
-        if cells[L4] == ABSENT or cells[INNER_L3] != ABSENT or cells[MISSING_BYTES] > 0 or cells[GSO_BYTES] > 0:
+        if cells[MISSING_BYTES] > 0 or cells[GSO_BYTES] > 0:
+            cells[CSUM_STATE] = CSUM_VERIFIED
+            continue
+        if cells[L4] == ABSENT or cells[INNER_L3] != ABSENT:
             continue
         if cells[PROTOCOL] != tcp.PROTOCOL and cells[PROTOCOL] != udp.PROTOCOL:
             continue

@@ -47,9 +47,10 @@ class Off:
     lost: Ints = np.zeros(len(LOST), np.int64)
 
     def receive(self, train: FrameTrain, payloads: Payloads, *, polls: Ints = NO_POLLS) -> Outcome:
-        rows = np.arange(len(train))
-        fate, why = np.full(len(train), int(Fate.PASSED)), np.full(len(train), int(Why.OFF))
-        return Outcome(train, rows, np.full(len(train), int(Why.NONE)), fate, why)
+        n = len(train)
+        marks = np.stack((np.arange(n), np.full(n, int(Why.NONE))))
+        verdict = np.stack((np.full(n, int(Fate.PASSED)), np.full(n, int(Why.OFF))))
+        return Outcome(train, marks, verdict)
 
     def flush(self, payloads: Payloads) -> Outcome:
         return self.receive(FrameTrain.blank(0), payloads)
