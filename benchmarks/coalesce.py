@@ -3,7 +3,8 @@
 python benchmarks/coalesce.py [--megabytes 300] [--folder FOLDER]
 
 The capture is made here: 8 flows in bursts of 64 frames, with right checksums, which are verified. Kernels are warm;
-each case takes the best of several rounds, in which `cp` and `coalesce` take turns on the same file in the page cache.
+each case takes the best of several rounds, in which `cp` and `coalesce` take turns on the same file in the page cache,
+to a name that is free and to one that the other has just written.
 Memory is the largest resident set of a process of its own.
 """
 
@@ -109,6 +110,11 @@ def cp_seconds(source: Path, target: Path) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def through_seconds(source: Path, target: Path) -> tuple[float, float]:
+    """Wall and CPU time [s] of `coalesce` with Linux GRO."""
+    return seconds(str(source), "--engine", "gro", "--out", str(target))
+
+
 def best(times: Iterable[tuple[float, float]]) -> tuple[float, float]:
     """The least wall time and the least CPU time."""
     wall, cpu = zip(*times, strict=True)
@@ -138,13 +144,16 @@ def main() -> None:
         for name, path, n in (("full-size", full, count), ("header-only", heads, few)):
             wall, cpu = best(seconds(str(path), "--engine", "gro", "--out", "/dev/null") for _ in range(ROUNDS))
             print(f"{name} frames, --out /dev/null: {n / wall:,.0f} frames/s; {n / cpu:,.0f} per second of CPU")
-        copies, throughs = [], []
-        for _ in range(ROUNDS):
-            copies.append(cp_seconds(full, out))
-            throughs.append(seconds(str(full), "--engine", "gro", "--out", str(out)))
-        (copy, copy_cpu), (through, cpu) = best(copies), best(throughs)
-        print(f"file to file: {count / through:,.0f} frames/s; {copy / through:.2f} of cp", end=" ")
-        print(f"({copy:.2f} s, {copy_cpu:.2f} of them CPU, against {through:.2f} s, {cpu:.2f} of CPU in two threads)")
+        for label, replaces in (("file to new file", False), ("file over file", True)):
+            copies, throughs = [], []
+            for _ in range(ROUNDS):
+                for times, measure in ((copies, cp_seconds), (throughs, through_seconds)):
+                    if not replaces:
+                        out.unlink(missing_ok=True)
+                    times.append(measure(full, out))
+            (copy, copy_cpu), (through, cpu) = best(copies), best(throughs)
+            print(f"{label}: {count / through:,.0f} frames/s; {copy / through:.2f} of cp", end=" ")
+            print(f"({copy:.3f} s, {copy_cpu:.3f} of CPU, against {through:.3f} s, {cpu:.3f} of CPU in two threads)")
         whole, memory_mib = process("coalesce", str(full), "--engine", "gro", "--out", str(out))
         print(f"the whole command: {whole:.2f} s, {memory_mib} MiB at most, for a capture of {args.megabytes} MB")
 

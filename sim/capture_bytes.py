@@ -1,6 +1,7 @@
 """The bytes of a capture file as they come: a window that moves over a file, a pipe or what gzip unpacks.
 
-The memory it takes does not depend on how long the file is. Places in `Window.data` hold until the next `refill`.
+The memory it takes does not depend on how long the file is. Places in `Window.data` hold until the next `refill`,
+its bytes for one longer.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import select
 import stat
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -45,7 +46,8 @@ class Window:
 
     `ended`: nothing follows. `taken`: bytes read from the file so far, packed ones if it is packed; `total`: how many
     there are, 0 if nobody knows. New bytes come into the buffer that is `data` next, behind a margin that has room for
-    what is kept."""
+    what is kept. There are two buffers: bytes that were `lent` stay where they are for one more `refill`; `settle` is
+    called before one that follows without anything lent in between."""
 
     def __init__(self, file: io.RawIOBase | io.BytesIO, *, window_bytes: int = WINDOW_BYTES) -> None:
         self._file = file
@@ -63,7 +65,8 @@ class Window:
         self.data: Bytes = np.empty(window_bytes, np.uint8)
         self._next: Bytes = np.empty(self._margin + window_bytes, np.uint8)
         self.size = self.offset = self.taken = 0
-        self.ended = False
+        self.ended = self.lent = False
+        self.settle: Callable[[], None] = lambda: None
         while self.size < len(GZIP_MAGIC) and not self.ended:
             self.size += self._read_into(self.data[self.size :].data)
         if self.data[: min(self.size, 2)].tobytes() == GZIP_MAGIC:
@@ -84,6 +87,9 @@ class Window:
         """Let go of all before `start` but for what `holders` hold, and read on: at least one byte, or `ended`.
 
         Returns the place of what was at `start`. OSError, GzipError."""
+        if not self.lent:
+            self.settle()
+        self.lent = False
         count = self._read_into(self._next[self._margin :].data)
         kept = sum(holder.held_payload_bytes for holder in holders) + self.size - start
         if kept > self._margin:

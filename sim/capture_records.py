@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -272,6 +272,11 @@ class CaptureFile:
         """How many bytes the file has, 0 if nobody knows."""
         return self._window.total
 
+    def before_reuse(self, settle: Callable[[], None]) -> None:
+        """Have `settle` called when bytes of the records handed out last are about to be overwritten, for a reader that
+        still reads those when it asks for the next, and no others."""
+        self._window.settle = settle
+
     def records(self, holders: Sequence[Holder] = ()) -> Iterator[Ints]:
         """int64[n, len(RECORD_COLUMNS)] in file order, at most RECORDS_AT_ONCE rows each. CaptureError, OSError.
 
@@ -287,6 +292,7 @@ class CaptureFile:
             for records in self._pcapng(at) if magic == SECTION_MAGIC else self._pcap(at, *PCAP_MAGIC[magic]):
                 self._check_links(records)
                 self.frames += len(records)
+                self._window.lent = True
                 yield records
 
     def stamps_ps(self, records: Ints) -> Ints:

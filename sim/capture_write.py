@@ -45,6 +45,7 @@ from models.units import PS_PER_NS, PS_PER_S
 from models.wire import checksum, ethernet, innermost, ipv4, link, tcp, udp, vlan
 from models.wire.octets import put16
 from sim.behind import Behind
+from sim.room_ahead import RoomAhead
 from sim.whole_file import WholeFile
 
 MAGIC_NANOSECONDS, VERSION, SNAP_BYTES = 0xA1B23C4D, (2, 4), 0x40000  # snap length: libpcap's largest
@@ -170,8 +171,11 @@ class CaptureWriter:
         self.link_type = link.ETHERNET
         self._begun = False
         self._wrong = np.zeros(2, np.int64)
+        self._written = 0  # bytes
+        self._buffer = np.zeros(BUFFER_BYTES, np.uint8)
         self._whole = WholeFile(path)
-        self._behind = Behind(self._whole.file, BUFFER_BYTES)
+        self._room = RoomAhead(self._whole.file) if self._whole.is_new else None
+        self._behind = Behind()
 
     @property
     def wrong_ipv4(self) -> int:
@@ -183,25 +187,28 @@ class CaptureWriter:
 
     def write(self, train: FrameTrain, payloads: Payloads) -> None:
         """Append all frames of `train`, in its order. OSError."""
-        self._begin()
-        row = 0
-        while row < len(train):
-            buffer = self._behind.buffer()
-            used = 0
-            while not used:
-                row, used = _encode(
-                    train.meta, train.head, train.pieces, payloads, self.base_seconds, row, buffer, self._wrong
-                )
-                if not used:  # one packet larger than the buffer
-                    buffer = np.zeros(2 * len(buffer), np.uint8)
-            self._behind.put(buffer, used)
+        self.write_behind(train, payloads)
+        self._behind.settle()
+
+    def write_behind(self, train: FrameTrain, payloads: Payloads) -> None:
+        """Append all frames of `train`, which nobody changes any more, while the caller goes on: `payloads` must keep
+        its bytes until the next call, whatever it is of, or until `settle`. OSError, also of the call before."""
         self.frames += len(train)
+        self._begin()
+        meta, head, pieces, base_seconds = train.meta, train.head, train.pieces, self.base_seconds
+        self._behind.put(lambda: self._append(meta, head, pieces, payloads, base_seconds))
+
+    def settle(self) -> None:
+        """Wait until the payload of all frames has been read. OSError."""
+        self._behind.settle()
 
     def close(self) -> None:
         """Finish the file and give it its name. OSError; then nothing is left of it."""
         try:
             self._begin()
             self._behind.finish()
+            if self._room is not None:
+                self._room.give_back(self._written)
         except OSError:
             self._whole.abandon()
             raise
@@ -218,9 +225,24 @@ class CaptureWriter:
         self._begun = True
         version, sub_version = VERSION
         header = np.array([MAGIC_NANOSECONDS, sub_version << 16 | version, 0, 0, SNAP_BYTES, self.link_type], "<u4")
-        buffer = self._behind.buffer()
-        buffer[: header.nbytes] = header.view(np.uint8)
-        self._behind.put(buffer, header.nbytes)
+        self._behind.put(lambda: self._put(header.view(np.uint8)))
+
+    def _append(self, meta: Ints, head: Bytes, pieces: Ints, payloads: Payloads, base_seconds: int) -> None:
+        row = 0
+        while row < len(meta):
+            row, used = _encode(meta, head, pieces, payloads, base_seconds, row, self._buffer, self._wrong)
+            if used:
+                self._put(self._buffer[:used])
+            else:  # one packet larger than the buffer
+                self._buffer = np.zeros(2 * len(self._buffer), np.uint8)
+
+    def _put(self, octets: Bytes) -> None:
+        if self._room is not None:
+            self._room.take(self._written + len(octets))
+        file = self._whole.file
+        file.write(octets.data)
+        file.flush()  # somebody may be waiting at the other end of a pipe
+        self._written += len(octets)
 
     def __enter__(self) -> CaptureWriter:
         return self

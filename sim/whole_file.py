@@ -1,6 +1,7 @@
 """A file that gets its name when it is whole, so that nobody ever finds half of one.
 
-/dev/null, pipes and standard output (`-`) are written as they are.
+/dev/null, pipes and standard output (`-`) are written as they are. "Nobody" is every other program; what is on the disk
+after a power failure is as with any file that was not synced.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ class WholeFile:
             number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
             self._temporary, self._path = Path(name), target
             self.file = os.fdopen(number, "wb")
+
+    @property
+    def is_new(self) -> bool:
+        """Whether `file` is a file that nobody else writes or reads before it has its name."""
+        return self._temporary is not None
 
     def close(self) -> None:
         """Finish the file and give it its name. OSError; then nothing is left of it."""

@@ -26,14 +26,17 @@ def _as_captured(writer: CaptureWriter, capture: Capture) -> None:
 
 @dataclass(slots=True)
 class PacketsOut:
-    """Writes the packets an engine delivers."""
+    """Writes the packets an engine delivers, while the next chunk of the capture is read."""
 
     writer: CaptureWriter
     capture: Capture
 
+    def __post_init__(self) -> None:
+        self.capture.file.before_reuse(self.writer.settle)
+
     def add(self, train: FrameTrain, outcome: Outcome, payloads: Payloads) -> None:
         _as_captured(self.writer, self.capture)
-        self.writer.write(outcome.packets, payloads)
+        self.writer.write_behind(outcome.packets, payloads)
 
 
 @dataclass(slots=True)

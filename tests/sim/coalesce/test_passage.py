@@ -46,6 +46,19 @@ def test_what_is_held_survives_the_end_of_what_was_read(engine, budget, tmp_path
     assert small == 7 * [whole]
 
 
+def test_bytes_that_were_lent_are_not_overwritten_before_they_are_settled():
+    window = Window(io.BytesIO(bytes(range(200))), window_bytes=16)
+    settled = []
+    window.settle = lambda: settled.append(window.offset)
+    lent, before = window.data[:16], window.data[:16].copy()
+    window.lent = True
+    at = window.refill(16)
+    assert (lent == before).all()
+    assert not settled
+    window.refill(at)
+    assert len(settled) == 1
+
+
 def lengths(content):
     """Captured lengths of the whole records of a little-endian pcap."""
     at = 24
