@@ -1,4 +1,4 @@
-"""The one door to numba: `njit`, with a cache that notices edits, and `structref`.
+"""The one door to numba: `njit`, with a cache that notices edits, `structref`, and lists of what it makes.
 
 Models: nothing; it compiles the per-frame loops of the models.
 Leaves out: parallel loops and fast-math, so that compiled and plain Python give the same bits.
@@ -20,7 +20,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -116,3 +116,8 @@ def njit(**options: Any) -> Callable[[Function], Function]: ...
 def njit(*function: Any, **options: Any) -> Any:
     """`numba.njit` with the cache on; as `@njit` or `@njit(inline="always")`."""
     return numba.njit(*function, **{"cache": True, **options})
+
+
+def sequence(items: Sequence[Any]) -> Any:
+    """`items`, all of one type, as compiled code takes them."""
+    return list(items) if JIT_DISABLED else numba.typed.List(items)

@@ -13,6 +13,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+import numpy as np
+
 from models.offload.kernel import njit
 from models.tcp import segment as seg
 from models.tcp.segment import Segment
@@ -38,17 +40,14 @@ from models.train import (
     Bytes,
     FrameTrain,
 )
-from models.wire import ethernet, tcp
-from models.wire.checksum import fold
-from models.wire.octets import be32
+from models.wire import ethernet, ipv4, ipv6, tcp
+from models.wire.checksum import ipv4_header
+from models.wire.octets import be32, put16, put32
 
 Address = IPv4Address | IPv6Address
 TTL = 64
 _SYN = tcp.SYN
-_TCP = struct.Struct("!IIBBHHH")  # from the sequence number on
-_IPV4 = struct.Struct("!6H")
-_IPV6 = struct.Struct("!IHBB")
-_STAMPS = struct.Struct("!III")
+_TWO_NOPS = tcp.OPTION_NOP << 8 | tcp.OPTION_NOP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,84 +62,117 @@ class Route:
     destination_port: int
     stream: int
 
-    @property
-    def address_sum(self) -> int:
-        """Sum of the 16-bit words of both addresses, for the checksum of the network header."""
-        return sum(struct.unpack(f"!{len(self.source.packed)}H", self.source.packed + self.destination.packed))
+    def front(self) -> FrameTrain:
+        """A row with what all these packets have in common, for `write`.
 
-    @property
-    def ip_bytes(self) -> int:
-        """Length of the network header [bytes]."""
-        return 20 if self.source.version == 4 else 40
-
-
-class PacketWriter:
-    """Writes the packets of one direction of a connection, one after the other, into the one row of `train`.
-
-    They are what a host's stack hands down: not yet cut, with a partial checksum still to be completed."""
-
-    def __init__(self, route: Route) -> None:
-        self.train = FrameTrain.blank(1)
-        self._row = memoryview(self.train.head[0])
-        cells = self._cells = memoryview(self.train.meta[0])
-        self._is_ipv4 = route.source.version == 4
-        self._l4 = ethernet.HEADER_BYTES + route.ip_bytes
-        self._head_bytes = 0
-        self._address_sum = route.address_sum
-        kind = ethernet.IPV4 if self._is_ipv4 else ethernet.IPV6
-        front = route.destination_mac + route.source_mac + kind.to_bytes(2, "big")
-        front += bytes(route.ip_bytes - 2 * len(route.source.packed)) + route.source.packed + route.destination.packed
-        front += struct.pack("!HH", route.source_port, route.destination_port)
-        self._row[: len(front)] = front
-        cells[L3], cells[L4], cells[PROTOCOL] = ethernet.HEADER_BYTES, self._l4, tcp.PROTOCOL
-        cells[SOURCE], cells[CSUM_STATE] = route.stream, CSUM_PARTIAL
-        self._gso_type = GSO_TCP4 if self._is_ipv4 else GSO_TCP6
-
-    def write(self, segment: Segment, *, time_ps: int, ident: int, frame_id: int) -> FrameTrain:
-        """`train`, until the next call. `ident` is the IPv4 ID of its first frame; `frame_id` the number of its first
-        frame, for the audit."""
-        row, cells, l4 = self._row, self._cells, self._l4
-        at = l4 + tcp.MINIMUM_BYTES
-        if segment.timestamps and not segment.flags & _SYN and not segment.sack:
-            _STAMPS.pack_into(row, at, tcp.ALIGNED_TIMESTAMPS, segment.tsval, segment.tsecr)
-            end = at + _STAMPS.size
-        else:
-            options = _options(segment)
-            end = at + len(options)
-            row[at:end] = options
-        if end < self._head_bytes:
-            row[end : self._head_bytes] = bytes(self._head_bytes - end)
-        self._head_bytes = end
-        length = end - l4 + segment.payload_bytes
-        if self._is_ipv4:
-            length = min(length + 20, 65535)
-            total = 0x8500 + length + (ident & 0xFFFF) + (TTL << 8 | tcp.PROTOCOL) + self._address_sum
-            _IPV4.pack_into(
-                row, ethernet.HEADER_BYTES, 0x4500, length, ident & 0xFFFF, 0x4000, TTL << 8 | tcp.PROTOCOL,
-                0xFFFF - fold(total),
-            )  # fmt: skip
-        else:
-            _IPV6.pack_into(row, ethernet.HEADER_BYTES, 6 << 28, min(length, 65535), tcp.PROTOCOL, TTL)
-        _TCP.pack_into(
-            row, l4 + tcp.SEQ, segment.seq, segment.ack, (end - l4) << 2, segment.flags, segment.window, 0, 0
-        )
-        segments = -(-segment.payload_bytes // segment.gso_bytes) if segment.gso_bytes else 1
-        cells[TIME_PS], cells[HEAD_BYTES], cells[FRAME_ID] = time_ps, end, frame_id
-        cells[PAYLOAD_BYTES], cells[START] = segment.payload_bytes, segment.payload_start
-        cells[FRAME_COUNT] = cells[GSO_SEGMENTS] = max(segments, 1)
-        cells[GSO_BYTES], cells[GSO_TYPE] = (segment.gso_bytes, self._gso_type) if segments > 1 else (0, 0)
-        return self.train
+        They are what a host's stack hands down: not yet cut, with a partial checksum still to be completed."""
+        is_ipv4 = self.source.version == 4
+        network = struct.pack("!HHHHBBH", 0x4500, 0, 0, 0x4000, TTL, tcp.PROTOCOL, 0)
+        if not is_ipv4:
+            network = struct.pack("!IHBB", 6 << 28, 0, tcp.PROTOCOL, TTL)
+        network += self.source.packed + self.destination.packed
+        front = self.destination_mac + self.source_mac + struct.pack("!H", ethernet.IPV4 if is_ipv4 else ethernet.IPV6)
+        l4 = len(front) + len(network)
+        front += network + struct.pack("!HH", self.source_port, self.destination_port)
+        train = FrameTrain.blank(1)
+        train.head[0, : len(front)] = np.frombuffer(front, np.uint8)
+        train.meta[0, [L3, L4, PROTOCOL]] = ethernet.HEADER_BYTES, l4, tcp.PROTOCOL
+        train.meta[0, [SOURCE, CSUM_STATE]] = self.stream, CSUM_PARTIAL
+        return train
 
 
 def packet(segment: Segment, route: Route, *, time_ps: int, ident: int, frame_id: int) -> FrameTrain:
-    """One row that a PacketWriter of its own has written."""
-    return PacketWriter(route).write(segment, time_ps=time_ps, ident=ident, frame_id=frame_id)
+    """One row, written for itself. `ident`, `frame_id`: as `write` says."""
+    train, words = route.front(), np.zeros(seg.SEGMENT_WORDS, np.int64)
+    seg.write_words(segment, words)
+    write(train.meta[0], train.head[0], words, time_ps, ident, frame_id)
+    return train
 
 
-# what `look` writes of each received packet, behind the words of its segment
+@njit
+def write(cells, row, segment, time_ps, ident, frame_id):
+    """Make a packet of a connection, or its front, the one that `segment` int64[SEGMENT_WORDS] describes.
+
+    `ident` is the IPv4 ID of its first frame; `frame_id` the number of its first frame, for the audit."""
+    l3, l4 = cells[L3], cells[L4]
+    end = write_options(row, l4 + tcp.MINIMUM_BYTES, segment)
+    for k in range(end, cells[HEAD_BYTES]):
+        row[k] = 0
+    payload_bytes, gso_bytes = segment[seg.PAYLOAD_BYTES], segment[seg.GSO_BYTES]
+    length = end - l4 + payload_bytes
+    is_ipv4 = ipv4.is_ipv4(row, l3)
+    if is_ipv4:
+        put16(row, l3 + ipv4.TOTAL_LENGTH, min(length + ipv4.MINIMUM_BYTES, 65535))
+        put16(row, l3 + ipv4.ID, ident)
+        put16(row, l3 + ipv4.CHECKSUM, ipv4_header(row, l3))
+    else:
+        put16(row, l3 + ipv6.PAYLOAD_LENGTH, min(length, 65535))
+    put32(row, l4 + tcp.SEQ, segment[seg.SEQ])
+    put32(row, l4 + tcp.ACK, segment[seg.ACK_SEQ])
+    row[l4 + tcp.OFFSET] = (end - l4) << 2
+    row[l4 + tcp.FLAGS] = segment[seg.FLAGS]
+    put16(row, l4 + tcp.WINDOW, segment[seg.WINDOW])
+    segments = -(-payload_bytes // gso_bytes) if gso_bytes else 1
+    cells[TIME_PS], cells[HEAD_BYTES], cells[FRAME_ID] = time_ps, end, frame_id
+    cells[PAYLOAD_BYTES], cells[START] = payload_bytes, segment[seg.PAYLOAD_START]
+    cells[FRAME_COUNT] = cells[GSO_SEGMENTS] = max(segments, 1)
+    cells[GSO_BYTES] = cells[GSO_TYPE] = 0
+    if segments > 1:
+        cells[GSO_BYTES], cells[GSO_TYPE] = gso_bytes, GSO_TCP4 if is_ipv4 else GSO_TCP6
+
+
+@njit
+def write_options(row, at, segment):
+    """The TCP options of `segment` from `at` on; where they end."""
+    stamped, first = segment[seg.STAMPED] != 0, at
+    if segment[seg.FLAGS] & _SYN:
+        if segment[seg.MSS]:
+            put16(row, at, tcp.OPTION_MSS << 8 | 4)
+            put16(row, at + 2, segment[seg.MSS])
+            at += 4
+        if segment[seg.SACK_PERMITTED]:
+            put16(row, at, tcp.OPTION_SACK_PERMITTED << 8 | 2)
+            at += 2
+        elif stamped:
+            put16(row, at, _TWO_NOPS)
+            at += 2
+        if stamped:
+            at = write_stamps(row, at, segment)
+        if segment[seg.WINDOW_SCALE] >= 0:
+            put16(row, at, tcp.OPTION_NOP << 8 | tcp.OPTION_WINDOW_SCALE)
+            put16(row, at + 2, 3 << 8 | segment[seg.WINDOW_SCALE])
+            at += 4
+        while (at - first) % 4:
+            row[at] = tcp.OPTION_NOP
+            at += 1
+        return at
+    if stamped:
+        put16(row, at, _TWO_NOPS)
+        at = write_stamps(row, at + 2, segment)
+    blocks = segment[seg.SACKS]
+    if blocks:
+        put16(row, at, _TWO_NOPS)
+        put16(row, at + 2, tcp.OPTION_SACK << 8 | (2 + 8 * blocks))
+        at += 4
+        for k in range(2 * blocks):
+            put32(row, at, segment[seg.SACK_EDGES + k])
+            at += 4
+    return at
+
+
+@njit
+def write_stamps(row, at, segment):
+    """The timestamps option; where it ends."""
+    put16(row, at, tcp.OPTION_TIMESTAMPS << 8 | 10)
+    put32(row, at + 2, segment[seg.TSVAL])
+    put32(row, at + 6, segment[seg.TSECR])
+    return at + 10
+
+
+# what `look` writes of each received packet behind its words as a segment
 (
-    PORTS,  # source << 16 | destination; ABSENT: not TCP, so there is no segment
-    OTHERWISE,  # 1: there are options in another form than two NOPs and timestamps, still to be read
+    PORTS,  # source << 16 | destination; ABSENT: not TCP
+    OTHERWISE,  # 1: there are options in another form than two NOPs and timestamps
     SPENT,  # work done when the packet comes up [1/10,000 cycle]
     FRAMES,
     SEEN_WORDS,
@@ -148,27 +180,25 @@ def packet(segment: Segment, route: Route, *, time_ps: int, ident: int, frame_id
 
 
 @njit
-def look(meta, head, packets, spent, seen):
-    """Write what TCP reads of the first `packets` received packets to `seen` int64[packets, SEEN_WORDS]."""
-    for k in range(packets):
-        cells, row, words = meta[k], head[k], seen[k]
-        words[PORTS] = ABSENT
-        words[SPENT], words[FRAMES] = spent[k], cells[FRAME_COUNT]
-        if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] < 0:
-            continue
-        l4 = cells[L4]
-        words[PORTS], words[seg.SEQ], words[seg.ACK_SEQ] = tcp.ports(row, l4), tcp.seq(row, l4), tcp.ack(row, l4)
-        words[seg.FLAGS], words[seg.WINDOW] = tcp.flags(row, l4), tcp.window(row, l4)
-        words[seg.PAYLOAD_BYTES], words[seg.PAYLOAD_START] = cells[PAYLOAD_BYTES], cells[START]
-        words[seg.GSO_BYTES], words[seg.GSO_SEGMENTS] = cells[GSO_BYTES], cells[GSO_SEGMENTS]
-        at, n_bytes = l4 + tcp.MINIMUM_BYTES, cells[HEAD_BYTES] - l4 - tcp.MINIMUM_BYTES
-        stamped = n_bytes == tcp.TIMESTAMP_OPTION_BYTES and be32(row, at) == tcp.ALIGNED_TIMESTAMPS
-        words[seg.STAMPED], words[OTHERWISE] = stamped, n_bytes > 0 and not stamped
-        words[seg.TSVAL], words[seg.TSECR] = 0, 0
-        if stamped:
-            words[seg.TSVAL], words[seg.TSECR] = be32(row, at + 4), be32(row, at + 8)
-        words[seg.MSS], words[seg.WINDOW_SCALE] = 0, -1
-        words[seg.SACK_PERMITTED], words[seg.SACKS], words[seg.RETRANSMISSION] = 0, 0, 0
+def look(cells, row, spent, words):
+    """Write what TCP reads of one packet to `words` int64[SEEN_WORDS]."""
+    words[PORTS] = ABSENT
+    words[SPENT], words[FRAMES] = spent, cells[FRAME_COUNT]
+    if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] < 0:
+        return
+    l4 = cells[L4]
+    words[PORTS], words[seg.SEQ], words[seg.ACK_SEQ] = tcp.ports(row, l4), tcp.seq(row, l4), tcp.ack(row, l4)
+    words[seg.FLAGS], words[seg.WINDOW] = tcp.flags(row, l4), tcp.window(row, l4)
+    words[seg.PAYLOAD_BYTES], words[seg.PAYLOAD_START] = cells[PAYLOAD_BYTES], cells[START]
+    words[seg.GSO_BYTES], words[seg.GSO_SEGMENTS] = cells[GSO_BYTES], cells[GSO_SEGMENTS]
+    at, n_bytes = l4 + tcp.MINIMUM_BYTES, cells[HEAD_BYTES] - l4 - tcp.MINIMUM_BYTES
+    words[seg.STAMPED] = n_bytes == tcp.TIMESTAMP_OPTION_BYTES and be32(row, at) == tcp.ALIGNED_TIMESTAMPS
+    words[OTHERWISE] = n_bytes > 0 and not words[seg.STAMPED]
+    words[seg.TSVAL] = words[seg.TSECR] = 0
+    if words[seg.STAMPED]:
+        words[seg.TSVAL], words[seg.TSECR] = be32(row, at + 4), be32(row, at + 8)
+    words[seg.MSS], words[seg.WINDOW_SCALE], words[seg.SACK_PERMITTED], words[seg.SACKS] = 0, -1, 0, 0
+    words[seg.RETRANSMISSION] = 0
 
 
 def read_options(row: Bytes, l4: int, segment: Segment) -> None:
@@ -197,23 +227,3 @@ def read_options(row: Bytes, l4: int, segment: Segment) -> None:
             edges = struct.unpack(f"!{(length - 2) // 4}I", value)
             segment.sack = tuple(zip(edges[0::2], edges[1::2], strict=True))
         at += length
-
-
-def _options(segment: Segment) -> bytes:
-    stamps = b""
-    if segment.timestamps:
-        stamps = struct.pack("!BBII", tcp.OPTION_TIMESTAMPS, 10, segment.tsval, segment.tsecr)
-    if segment.flags & _SYN:
-        options = struct.pack("!BBH", tcp.OPTION_MSS, 4, segment.mss) if segment.mss else b""
-        if segment.sack_permitted:
-            options += bytes((tcp.OPTION_SACK_PERMITTED, 2)) + stamps
-        else:
-            options += b"\x01\x01" * bool(stamps) + stamps
-        if segment.window_scale >= 0:
-            options += bytes((tcp.OPTION_NOP, tcp.OPTION_WINDOW_SCALE, 3, segment.window_scale))
-        return options + b"\x01" * (-len(options) % 4)
-    options = b"\x01\x01" + stamps if stamps else b""
-    if segment.sack:
-        options += bytes((1, 1, tcp.OPTION_SACK, 2 + 8 * len(segment.sack)))
-        options += b"".join(struct.pack("!II", *block) for block in segment.sack)
-    return options

@@ -15,8 +15,8 @@ from models.memory import END, FIRST, OWN, PIECE_BASE, PIECES, Memory, Queue, ha
 from models.offload.kernel import njit
 from models.offload.segment import fill, segments_of
 from models.payload import Payloads
-from models.train import FIRST_PIECE, HEAD_BYTES, PAYLOAD_BYTES, PIECE_COUNT, TAIL_BYTES, TIME_PS, Bytes, Ints
-from models.units import PS_PER_S
+from models.train import ABSENT, FIRST_PIECE, HEAD_BYTES, PAYLOAD_BYTES, PIECE_COUNT, TAIL_BYTES, TIME_PS, Bytes, Ints
+from models.units import PS_PER_S, serialization_ps
 from models.wire import ethernet
 
 # a port's own words of the state of the queue that waits for its line
@@ -37,12 +37,14 @@ ALWAYS = 1 << 62
     MOST,  # frames handed over at once
     MTU_BYTES,
     CUTS,  # the card cuts merged packets (TSO)
-    NEWS,  # frames the far end has not been told of; with several inputs, frames that wait and were not looked at
+    FAR_CARD,  # which card is at the far end, or ABSENT: somebody who is not compiled
+    SMALLEST_PS,  # what the line takes for the shortest frame
+    NEWS,  # frames the far end has not been told of
     SHORT,  # the queue that had no room when a kernel gave up, or ABSENT
     SHORT_ROWS,  # for so many more,
     SHORT_PIECES,  # and so many pieces
-) = range(14)
-PORT_WORDS = 14
+) = range(16)
+PORT_WORDS = 16
 
 
 class Ports:
@@ -59,39 +61,27 @@ class Ports:
 
     def add(
         self, *, waiting: Queue, far: Queue, rate_bps: int, delay_ps: int, limit_frames: int | None, inputs: int,
-        most: int | None, mtu_bytes: int = 0, cuts: bool = True,
+        most: int | None, mtu_bytes: int = 0, cuts: bool = True, far_card: int = ABSENT,
     ) -> int:  # fmt: skip
         """The number of a new port; `limit_frames` and `most` None: no limit."""
         self.words[self.count, :NEWS] = (
             waiting.index, far.index, rate_bps, delay_ps, len(self.departures), limit_frames or 0, inputs,
-            most or ALWAYS, mtu_bytes, cuts,
+            most or ALWAYS, mtu_bytes, cuts, far_card,
+            serialization_ps(wire_bytes=ethernet.line_bytes(0), rate_bps=rate_bps),
         )  # fmt: skip
         self.departures = np.concatenate([self.departures, np.full(limit_frames or 0, -1, np.int64)])
         self.count += 1
         return self.count - 1
 
+    @property
+    def tables(self) -> tuple[Ints, Bytes, Ints]:
+        """Words, MACs and departures, as kernels are given them."""
+        return self.words, self.macs, self.departures
+
     def make_room(self, port: int) -> None:
         """What a kernel that gave up wants."""
         words = self.words[port]
         self.memory.make_room(int(words[SHORT]), int(words[SHORT_ROWS]), int(words[SHORT_PIECES]))
-
-
-@njit
-def send(
-    packets, heads, their_pieces, captured, pattern, prefix, number, rank_in, ports, departures, state, meta, head,
-    pieces, row, rank,
-):  # fmt: skip
-    """Let a host's packets enter port `number` by input `rank_in`; False, and nothing done, without room for them."""
-    port = ports[number]
-    if not takes(port, packets, state):
-        return False
-    join_queue(
-        packets, heads, their_pieces, Payloads(captured, pattern, prefix), rank_in, port, state, meta, head, pieces,
-        row, rank,
-    )  # fmt: skip
-    if port[INPUTS] == 1:
-        port[NEWS] += serve(port, departures, ALWAYS, port[MOST], state, meta, head, pieces, row, rank)
-    return True
 
 
 @njit
@@ -123,8 +113,6 @@ def join_queue(packets, heads, their_pieces, payloads, rank_in, port, state, met
     came, used = fill(packets, heads, their_pieces, payloads, meta[end:], head[end:], pieces, mine[PIECES])
     mine[END], mine[PIECES] = end + came, used
     mine[CAME] += came
-    if port[INPUTS] > 1:
-        port[NEWS] += came
     for i in range(end, end + came):
         mine[CAME_BYTES] += meta[i, PAYLOAD_BYTES]
         place = i
@@ -137,6 +125,18 @@ def join_queue(packets, heads, their_pieces, payloads, rank_in, port, state, met
             row[place], rank[place] = before, rank[place - 1]
             place -= 1
         row[place], rank[place] = i, rank_in
+
+
+@njit
+def served(port, departures, state, meta, head, pieces, row, rank):
+    """Let what waits at a port with one input onto its line, MOST at once; False: the far end wants to hear of them
+    first."""
+    waiting = state[port[WAITING]]
+    while port[INPUTS] == 1 and waiting[FIRST] < waiting[END]:
+        port[NEWS] += serve(port, departures, ALWAYS, port[MOST], state, meta, head, pieces, row, rank)
+        if port[MOST] != ALWAYS and port[NEWS]:
+            return False
+    return True
 
 
 @njit

@@ -1,17 +1,19 @@
 """From a scenario to wired components; the only file that knows all nodes.
 
-Components are made in the scenario's order, which is the order in which alarms of one instant ring.
+Components are made in the scenario's order, which is the order in which alarms of one instant ring; the cores act last,
+when all else of the instant is known.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 
 import numpy as np
 
 from models.cpu.profiles import PROFILES, Profile
+from models.host.sockets import Sockets
 from models.memory import Memory
 from models.offload.engine import Engine, make, parameters
 from models.offload.names import LINUX_GRO, Place
@@ -19,10 +21,12 @@ from models.packet import Address, Route
 from models.path import PathDraws
 from models.queue import Ports
 from models.tcp.config import TcpConfig
-from models.tcp.connection import UNLIMITED, Connection
+from models.tcp.connection import UNLIMITED
+from models.tcp.endpoint import Endpoints
 from sim.clock import Clock
 from sim.nodes.core import Core
-from sim.nodes.host import FrameIds, Host, Socket
+from sim.nodes.cores import Cores
+from sim.nodes.host import Host, Socket
 from sim.nodes.ledger import Ledger
 from sim.nodes.link import Cable, RoughCable
 from sim.nodes.napi import Napi
@@ -87,10 +91,19 @@ class _Builder:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._clock = Clock()
-        self._frame_ids = FrameIds()
+        self._frame_ids = np.zeros(1, np.int64)
         cards, lines = sum(len(node.nics) for node in scenario.nodes.values()), 2 * len(scenario.links)
         self._memory = Memory(queues=2 * cards + 2 * lines)  # what arrives and a ring; what waits and a rough cable's
         self._line_ends = Ports(self._memory, ports=lines)
+        self._cores = Cores(
+            self._clock,
+            cores=sum(node.cores for node in scenario.nodes.values()),
+            cards=cards,
+            hosts=sum(node.kind == "host" for node in scenario.nodes.values()),
+            line_ends=self._line_ends,
+            one_by_one=scenario.max_train_frames is not None,
+        )
+        self._made = Counter[str]()  # cores, cards and hosts so far
         self._nodes: dict[str, BuiltNode] = {}
         self._ports: dict[LinkEnd, Port] = {}
         self._peer: dict[LinkEnd, LinkEnd] = {}
@@ -123,38 +136,59 @@ class _Builder:
             self._connect(flow, f"{flow.name}-{k}" if flow.count > 1 else flow.name, number)
             for number, (flow, k) in enumerate((flow, k) for flow in self._scenario.flows for k in range(flow.count))
         ]
+        self._cores.start()
         return World(self._clock, self._nodes, sockets, self._links, self._lines)
 
     def _node(self, name: str, machine: NodeScenario) -> BuiltNode:
         ledger = Ledger()
-        profile = PROFILES[machine.profile]
-        cores = [
-            Core(
-                self._clock,
-                profile=profile,
-                measured_from_ps=self._scenario.warmup_ps,
-                measured_to_ps=self._scenario.duration_ps,
-                one_by_one=self._scenario.max_train_frames is not None,
-            )
-            for _ in range(machine.cores)
-        ]
+        cores = []
+        for number in range(machine.cores):
+            cards = sum(nic.core == number for nic in machine.nics.values())
+            cores.append(self._core(machine, cards))
         model: Host | Router
         if machine.kind == "host":
-            if len({nic.core for nic in machine.nics.values()}) > 1:
-                raise BuildError(f"nodes.{name}: found cards on several cores, wanted one core for all cards of a host")
-            model = Host(
-                ledger=ledger,
-                tso=all(nic.tso for nic in machine.nics.values()),
-                frame_ids=self._frame_ids,
-            )
-            model.core = cores[next(iter(machine.nics.values())).core] if machine.nics else cores[0]
-            model.core.run_stack(model)
+            model = self._host(name, machine, ledger, cores)
         else:
-            model = Router(ledger=ledger, ports=self._line_ends)
+            model = Router(ledger=ledger, line_ends=self._line_ends)
         node = BuiltNode(name, model, ledger, cores)
-        for nic_name, settings in machine.nics.items():
-            self._card(node, nic_name, settings, machine)
+        for number in range(machine.cores):  # the cards of a core are numbered one after the other
+            for nic_name, settings in machine.nics.items():
+                if settings.core == number:
+                    self._card(node, nic_name, settings, machine)
         return node
+
+    def _core(self, machine: NodeScenario, cards: int) -> Core:
+        number, first_card = self._made["cores"], self._made["cards of cores"]
+        self._made["cores"] += 1
+        self._made["cards of cores"] += cards
+        return Core(
+            self._cores.words[number],
+            profile=PROFILES[machine.profile],
+            first_card=first_card,
+            cards=cards,
+            measured_from_ps=self._scenario.warmup_ps,
+            measured_to_ps=self._scenario.duration_ps,
+        )
+
+    def _host(self, name: str, machine: NodeScenario, ledger: Ledger, cores: list[Core]) -> Host:
+        if len({nic.core for nic in machine.nics.values()}) > 1:
+            raise BuildError(f"nodes.{name}: found cards on several cores, wanted one core for all cards of a host")
+        core = cores[next(iter(machine.nics.values())).core] if machine.nics else cores[0]
+        number = self._made["hosts"]
+        self._made["hosts"] += 1
+        core.run_host(number)
+        ends = sum((flow.count * [flow.sender, flow.receiver].count(name)) for flow in self._scenario.flows)
+        return Host(
+            ledger=ledger,
+            core=core,
+            line_ends=self._line_ends,
+            sockets=Sockets(
+                Endpoints(ends),
+                words=self._cores.hosts[number],
+                frame_ids=self._frame_ids,
+                tso=all(nic.tso for nic in machine.nics.values()),
+            ),
+        )
 
     def _card(self, node: BuiltNode, nic_name: str, settings: NicScenario, machine: NodeScenario) -> None:
         profile = PROFILES[machine.profile]
@@ -167,7 +201,11 @@ class _Builder:
         driver_lro = lro if lro and lro.place is Place.DRIVER else None
         hardware_lro = None if driver_lro is lro else lro
         cut = self._scenario.max_train_frames
+        number = self._made["cards"]
+        self._made["cards"] += 1
         nic = Nic(
+            self._cores.cards[number],
+            number=number,
             settings=NicSettings(
                 rx_ring_frames=settings.rx_ring_frames,
                 rx_usecs_ps=settings.rx_usecs_ps,
@@ -193,7 +231,7 @@ class _Builder:
             napi_defer_hard_irqs=settings.napi_defer_hard_irqs,
             max_train_frames=cut,
         )
-        core.serve(napi)
+        self._cores.serve(napi)
         node.nics[nic_name], node.napis[nic_name] = nic, napi
         node.engines += [engine for engine in (hardware_lro, driver_lro, gro) if engine is not None]
 
@@ -243,7 +281,6 @@ class _Builder:
         is_router = isinstance(node.model, Router)
         card = scenario.nodes[near.node].nics[near.nic]
         port = self._ports[near] = Port(
-            self._clock,
             ports=self._line_ends,
             rate_bps=link.rate_bps,
             queue_frames=link.queue_frames if is_router else None,
@@ -254,17 +291,18 @@ class _Builder:
             cuts=card.tso,
             max_train_frames=scenario.max_train_frames,
         )
+        self._cores.add(port)
         if isinstance(node.model, Router):
-            node.model.add(port, macs=self._macs[far] + self._macs[near])
+            node.model.attach(port, macs=self._macs[far] + self._macs[near])
         self._lines.append(cable)
 
     def _attach_ports(self) -> None:
         for end, port in self._ports.items():
             model = self._nodes[end.node].model
             if isinstance(model, Host):
-                if model.port is not None:
+                if model.ports:
                     raise BuildError(f"nodes.{end.node}: found two linked cards, wanted one on a host")
-                model.port = port
+                model.attach(port)
 
     def _next_hops(self, towards: str) -> dict[str, LinkEnd]:
         """For every node with a path to the node `towards`: by which of its cards; fewest links, first link first."""
@@ -309,40 +347,30 @@ class _Builder:
             stamps = 12 if flow.timestamps else 0
             other_mtu = self._scenario.nodes[other.node].nics[other.nic].mtu_bytes
             mss = min(mtu, other_mtu) - ip_bytes - 20 - stamps
-            connection = Connection(
-                TcpConfig(
-                    mss_bytes=mss,
-                    advertised_mss=mtu - ip_bytes - 20,
-                    receive_buffer_bytes=flow.window_bytes if side else 1 << 16,
-                    window_scale=scale,
-                    timestamps=flow.timestamps,
-                    congestion=flow.congestion,
-                    tso_bytes=(65535 - ip_bytes - 20 - stamps) // mss * mss,
-                    initial_sequence=draw[side],
-                    tsval_offset=draw[2 + side],
-                ),
-                active=side == 0,
+            config = TcpConfig(
+                mss_bytes=mss,
+                advertised_mss=mtu - ip_bytes - 20,
+                receive_buffer_bytes=flow.window_bytes if side else 1 << 16,
+                window_scale=scale,
+                timestamps=flow.timestamps,
+                congestion=flow.congestion,
+                tso_bytes=(65535 - ip_bytes - 20 - stamps) // mss * mss,
+                initial_sequence=draw[side],
+                tsval_offset=draw[2 + side],
             )
             ports = (FIRST_PORT + number, SERVER_PORT + number)
-            host = self._nodes[own.node]
-            assert isinstance(host.model, Host) and host.model.core is not None
-            socket = Socket(
-                host=host.model,
-                core=host.model.core,
-                flow=name,
-                connection=connection,
-                route=Route(
-                    source_mac=self._macs[own],
-                    destination_mac=self._macs[self._peer[own]],
-                    source=self._addresses[own][flow.ip],
-                    destination=self._addresses[other][flow.ip],
-                    source_port=ports[side],
-                    destination_port=ports[1 - side],
-                    stream=2 * number + 1 + side,
-                ),
-                ident=draw[4 + side] & 0xFFFF,
+            host = self._nodes[own.node].model
+            assert isinstance(host, Host)
+            route = Route(
+                source_mac=self._macs[own],
+                destination_mac=self._macs[self._peer[own]],
+                source=self._addresses[own][flow.ip],
+                destination=self._addresses[other][flow.ip],
+                source_port=ports[side],
+                destination_port=ports[1 - side],
+                stream=2 * number + 1 + side,
             )
-            host.model.add(socket)
+            socket = host.connect(config, route, active=side == 0, flow=name, ident=draw[4 + side] & 0xFFFF)
             sockets.append(socket)
         client, server = sockets
         client.connection.write(UNLIMITED if flow.total_bytes is None else flow.total_bytes)

@@ -12,13 +12,15 @@ from dataclasses import make_dataclass
 from typing import Any
 
 from models.compiled import JIT_DISABLED, StructRef, njit, structref
+from models.host.sockets import Tables
 from models.nic.poll import poll
 
 _FIELDS = (
     "work", "state", "meta", "head", "pieces", "row", "rank", "routes", "drops", "ports", "macs", "departures",
     "verdict", "after", "spent", "prices", "counts", "scrap", "sizes", "booked", "opened", "setup", "book",
     "held_cells", "held_head", "held_state", "order", "held_pieces", "members", "member_head", "out_cells", "out_head",
-    "out_pieces", "marks", "scratch", "seen", "captured", "pattern", "prefix",
+    "out_pieces", "marks", "scratch", "seen", "host_words", "by_ports", "sockets", "ready", "front_cells",
+    "front_heads", "frame_ids", "endpoints", "sent", "stretches", "out", "captured", "pattern", "prefix",
 )  # fmt: skip
 
 
@@ -43,5 +45,14 @@ def poll_at(d):
         d.work, d.state, d.meta, d.head, d.pieces, d.row, d.rank, d.routes, d.drops, d.ports, d.macs, d.departures,
         d.verdict, d.after, d.spent, d.prices, d.counts, d.scrap, d.sizes, d.booked, d.opened, d.setup, d.book,
         d.held_cells, d.held_head, d.held_state, d.order, d.held_pieces, d.members, d.member_head, d.out_cells,
-        d.out_head, d.out_pieces, d.marks, d.scratch, d.seen, d.captured, d.pattern, d.prefix,
+        d.out_head, d.out_pieces, d.marks, d.scratch, d.seen, host_of(d), d.captured, d.pattern, d.prefix,
+    )  # fmt: skip
+
+
+@njit
+def host_of(d):
+    """The tables of the host whose card this is; of a router they are empty."""
+    return Tables(
+        d.host_words, d.by_ports, d.sockets, d.ready, d.front_cells, d.front_heads, d.frame_ids, d.endpoints, d.sent,
+        d.stretches, d.out,
     )  # fmt: skip

@@ -1,9 +1,8 @@
-"""What one NAPI poll does between two moments at which anybody else matters: take, merge, price, pass on, take again.
+"""What one NAPI poll does between two moments at which anybody else matters: take, merge, price, deliver, take again.
 
 Models: takes of what has arrived, merging, the price of all of it, and the time that passes with each take; the flush
-    at the end; on a router, forwarding into the queue of a port and onto its line. `now` moves on as work is done, up
-    to `limit`.
-Leaves out: what a host's stack does with packets (the caller's, who adds its work to `cost`), interrupts, other cards.
+    at the end; what becomes of the packets (models/nic/deliver.py). `now` moves on as work is done, up to `limit`.
+Leaves out: interrupts, other cards, timers.
 Sources: net/core/dev.c, __napi_poll and napi_complete_done, for what is flushed when.
 Checked by: tests/sim/nodes/test_napi.py and test_router.py against polls written out; tests/sim/test_exactness.py,
     which runs whole scenarios a frame and an event at a time.
@@ -11,79 +10,77 @@ Checked by: tests/sim/nodes/test_napi.py and test_router.py against polls writte
 The caller calls again until it gets FLUSHED, and before that does what the status asks for:
 WAIT: let the clock catch up with `now`. LOOK: let the card's own engine work, and set `settled`. MERGE, FLUSH: let an
 engine work whose rules are not compiled into this loop, and set `merged`. SHOW: show the part of a take to whoever
-records it, and set `shown`. GO_UP: hand packets to the host's stack, and set `packets` to 0. TELL: tell far ends of
-frames sent. NO_ROOM: make room in the queue that the words of port `at_port` name. GROW: make room in the engine.
+records it, and set `shown`. GO_UP: let the host's own code look at packet `gone_up` - 1. TELL: tell far ends of frames
+sent. NO_ROOM: make room in the queue that the words of port `at_port` name. GROW: make room in the engine.
+GROW_SOCKETS: make room for connection `at_port`.
 """
 
 from __future__ import annotations
 
 from models.cpu.costs import Kind, work_ps_compiled
 from models.cpu.receive import IN_GRO, PLAIN, price
-from models.forwarding.router import forward
-from models.memory import BASE, END, FIRST, KEPT
+from models.memory import BASE, FIRST, KEPT
+from models.nic.deliver import hand_up, pass_on
 from models.nic.ring import give_back, settle
+from models.nic.words import (
+    ALL,
+    AT_PORT,
+    BEGINS,
+    COST,
+    CSUM,
+    DEFERS,
+    DEFERS_LEFT,
+    ELSEWHERE,
+    EXTENT,
+    EXTRA,
+    FLUSH,
+    FLUSH_TIMEOUT,
+    FLUSHED,
+    FLUSHED_ALL,
+    FORWARDS,
+    FRAGMENTS,
+    FULL_FLUSH,
+    GONE_UP,
+    GROW,
+    HZ,
+    IN_TAKE,
+    INTERRUPTED,
+    LEFT,
+    LIMIT,
+    LOOK,
+    MASKED,
+    MEASURED_FROM,
+    MERGE,
+    MERGED,
+    MERGING,
+    NOTHING,
+    NOW,
+    OLD,
+    PACKETS,
+    PART,
+    PART_FIRST,
+    PART_ROWS,
+    RING,
+    SETTLED,
+    SETTLES,
+    SHOW,
+    SHOWN,
+    SHOWS,
+    SLOTS,
+    STACK_COST,
+    TAKING,
+    TICKS,
+    TIMER,
+    WAIT,
+    WATCHED,
+)
 from models.offload import books, flow_table
 from models.offload.held import AUDIT, HELD_MEMBERS, HELD_PACKETS, HELD_PIECES, JIFFY, LAST_TIME_PS, OUT_PACKETS
 from models.offload.kernel import njit
 from models.offload.why import Fate, Why
-from models.packet import look
-from models.payload import Payloads
-from models.queue import ALWAYS, INPUTS, MOST, NEWS, WAITING, serve
 from models.train import ABSENT, FRAME_COUNT, PAYLOAD_BYTES, PIECE_COUNT
 from models.units import PS_PER_S
 
-# `work` int64[...]: what the caller sets once, for a poll, between calls, and what it reads after one
-WORDS = (
-    "ring",  # which queue of the Memory is the card's ring
-    "part",  # frames that are merged at once
-    "settles",  # the ring settles itself: the card has no engine of its own
-    "hz",  # of the core
-    "ticks",  # of the kernel, per second
-    "full_flush",  # what a poll that used its budget flushes: ALL, OLD (than this tick), NOTHING
-    "flush_timeout",  # gro_flush_timeout [ps]; 0: none
-    "defers",  # napi_defer_hard_irqs: so many polls without work leave interrupts masked
-    "elsewhere",  # the engine is asked by the caller
-    "merging",  # PLAIN, IN_GRO, IN_DRIVER_LRO
-    "fragments",  # the card merges
-    "forwards",  # packets go down to ports, not up to a host's stack
-    "rank_in",  # by which input of a port
-    "slots",  # of the ring
-    "csum_state",  # what the card says of checksums
-    "measured_from",  # [ps]
-    "begins",  # the caller sets it to start a poll,
-    "interrupted",  # and this if an interrupt did
-    "shows",  # return SHOW after every part
-    "now",  # [ps]
-    "limit",  # all that happens up to here is known [ps]; nothing is done later
-    "cost",  # [1/10,000 cycle] spent and not yet in `now`
-    "settled",  # the card has settled what arrived before `now`
-    "merged",  # the engine has been asked
-    "shown",
-    "left",  # of the budget
-    "taking",  # rows of the current take not yet looked at
-    "in_take",
-    "part_first",  # rows looked at last, counted from the first row of the ring's share
-    "part_rows",
-    "packets",  # that go up,
-    "gone_up",  # of which so many have
-    "extra",  # work with them [1/10,000 cycle]
-    "stack_cost",  # work with all that went up since `now` moved [1/10,000 cycle]
-    "at_port",  # a port that has not served all, or has no room; ABSENT
-    "extent",  # which of the packets held go up at the end: ALL, OLD, NOTHING
-    "flushed",
-    "defers_left",
-    "timer",  # after FLUSHED: a timer polls again so long after `now` [ps]; 0: none was set
-    "masked",  # after FLUSHED: interrupts stay masked, as that timer polls
-)
-(
-    RING, PART, SETTLES, HZ, TICKS, FULL_FLUSH, FLUSH_TIMEOUT, DEFERS, ELSEWHERE, MERGING, FRAGMENTS, FORWARDS,
-    RANK_IN, SLOTS, CSUM, MEASURED_FROM, BEGINS, INTERRUPTED, SHOWS, NOW, LIMIT, COST, SETTLED, MERGED, SHOWN,
-    LEFT, TAKING, IN_TAKE, PART_FIRST, PART_ROWS, PACKETS, GONE_UP, EXTRA, STACK_COST, AT_PORT,
-    EXTENT, FLUSHED_ALL, DEFERS_LEFT, TIMER, MASKED,
-) = range(len(WORDS))  # fmt: skip
-
-WAIT, LOOK, MERGE, FLUSH, SHOW, GO_UP, TELL, NO_ROOM, GROW, FLUSHED = range(10)
-ALL, OLD, NOTHING = range(3)
 BUDGET = 64  # NAPI_POLL_WEIGHT, Linux include/linux/netdevice.h
 _FATE, _REASON, _CLOSE = range(3)
 _CLOSED_BY, _MARKED_CLOSE = range(2)
@@ -94,11 +91,10 @@ _NAPI_POLL, _IRQ = int(Kind.NAPI_POLL), int(Kind.IRQ)
 def poll(
     work, state, meta, head, pieces, row, rank, routes, drops, ports, macs, departures, verdict, after, spent, prices,
     counts, scrap, sizes, booked, opened, setup, book, held_cells, held_head, held_state, order, held_pieces, members,
-    member_head, out_cells, out_head, out_pieces, marks, scratch, seen, captured, pattern, prefix,
+    member_head, out_cells, out_head, out_pieces, marks, scratch, seen, host, captured, pattern, prefix,
 ):  # fmt: skip
     """Go on with a poll; why it stopped. `verdict` int64[3, BUDGET]: fate, reason of the part's rows, and close of its
-    packets if nothing merges; `after`, `spent` int64[...]: work when a row, a packet is through. `seen` int64[...,
-    SEEN_WORDS]: what TCP reads of the packets that go up to a host."""
+    packets if nothing merges; `after`, `spent` int64[...]: work when a row, a packet is through."""
     ring = state[work[RING]]
     if work[BEGINS]:
         tally = counts if work[NOW] >= work[MEASURED_FROM] else scrap
@@ -107,24 +103,20 @@ def poll(
         if work[SHOWS] and not work[SHOWN]:
             return SHOW
         if work[PACKETS]:
-            if not work[FORWARDS]:
-                first = ring[BASE] + work[PART_FIRST]
-                if work[MERGING] == PLAIN:
-                    look(meta[first:], head[first:], work[PACKETS], spent, seen)
-                else:
-                    look(out_cells, out_head, work[PACKETS], spent, seen)
-                return GO_UP
             tally = counts if work[NOW] >= work[MEASURED_FROM] else scrap
+            going, heads, theirs = out_cells, out_head, out_pieces
             if work[MERGING] == PLAIN:
                 first = ring[BASE] + work[PART_FIRST]
+                going, heads, theirs = meta[first:], head[first:], pieces
+            if work[FORWARDS]:
                 status = pass_on(
-                    work, meta[first:], head[first:], pieces, spent, prices, tally, routes, drops, ports, macs,
-                    departures, captured, pattern, prefix, state, meta, head, pieces, row, rank,
+                    work, going, heads, theirs, spent, prices, tally, routes, drops, ports, macs, departures,
+                    captured, pattern, prefix, state, meta, head, pieces, row, rank,
                 )  # fmt: skip
             else:
-                status = pass_on(
-                    work, out_cells, out_head, out_pieces, spent, prices, tally, routes, drops, ports, macs,
-                    departures, captured, pattern, prefix, state, meta, head, pieces, row, rank,
+                status = hand_up(
+                    work, host, going, heads, spent, seen, prices, tally, captured, pattern, prefix, ports,
+                    departures, state, meta, head, pieces, row, rank,
                 )  # fmt: skip
             if status != FLUSHED:
                 return status
@@ -227,7 +219,7 @@ def begin(work, prices, counts):
         work[COST] += prices[_IRQ]
         counts[_IRQ] += 1
     work[BEGINS] = work[INTERRUPTED] = 0
-    work[LEFT], work[SHOWN], work[AT_PORT] = BUDGET, 1, ABSENT
+    work[LEFT], work[SHOWN], work[SHOWS], work[AT_PORT] = BUDGET, 1, work[WATCHED], ABSENT
     work[TAKING] = work[IN_TAKE] = work[SETTLED] = work[FLUSHED_ALL] = work[TIMER] = work[MASKED] = 0
     work[PACKETS] = work[GONE_UP] = work[EXTRA] = work[STACK_COST] = 0
 
@@ -244,39 +236,6 @@ def set_timer(work, book):
         work[DEFERS_LEFT] -= 1
         work[TIMER] = work[FLUSH_TIMEOUT]
         work[MASKED] = work[TIMER] > 0
-
-
-@njit
-def pass_on(
-    work, packets, heads, their_pieces, spent, prices, counts, routes, drops, ports, macs, departures, captured,
-    pattern, prefix, state, meta, head, pieces, row, rank,
-):  # fmt: skip
-    """Forward the packets that go up, one after the other; FLUSHED when all have gone, else TELL or NO_ROOM."""
-    payloads = Payloads(captured, pattern, prefix)
-    while True:
-        if work[AT_PORT] != ABSENT:
-            port = ports[work[AT_PORT]]
-            waiting = state[port[WAITING]]
-            while port[INPUTS] == 1 and waiting[FIRST] < waiting[END]:
-                port[NEWS] += serve(port, departures, ALWAYS, port[MOST], state, meta, head, pieces, row, rank)
-                if port[MOST] != ALWAYS and port[NEWS]:
-                    return TELL
-            work[AT_PORT] = ABSENT
-        k = work[GONE_UP]
-        if k == work[PACKETS]:
-            work[COST] += work[EXTRA]
-            work[STACK_COST] += work[EXTRA]
-            work[PACKETS] = work[GONE_UP] = work[EXTRA] = 0
-            return FLUSHED
-        had_room, done, at_port = forward(
-            packets[k : k + 1], heads[k : k + 1], their_pieces, work[NOW], work[HZ], spent[k] + work[EXTRA],
-            work[RANK_IN], prices, counts, routes, drops, payloads, ports, macs, state, meta, head, pieces, row, rank,
-        )  # fmt: skip
-        work[AT_PORT] = at_port
-        if not had_room:
-            return NO_ROOM
-        work[EXTRA] += done
-        work[GONE_UP] = k + 1
 
 
 @njit

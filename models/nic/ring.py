@@ -3,7 +3,7 @@
 Models: slots taken at arrival and given back by a poll, overflow, the card's verdict on checksums, its hash.
 Leaves out: descriptors that hold part of a frame; flow control; header split.
 Sources: the overflow counter is `rx_missed_errors` of Linux' include/uapi/linux/if_link.h.
-Checked by: tests/sim/nodes/test_port_and_nic.py against single frames.
+Checked by: tests/sim/nodes/test_nic.py against single frames.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from models.tcp.config import TcpConfig
 from models.tcp.endpoint import FIELDS, Endpoints
 from models.tcp.output import tsval
 from models.tcp.receiver import NEVER
-from models.tcp.segment import ACK, FIN, RST, SEGMENT_WORDS, SYN, Segment, segment_of, write_words
+from models.tcp.segment import ACK, FIN, PAYLOAD_BYTES, RST, SEGMENT_WORDS, SYN, Segment, segment_of, write_words
 from models.tcp.sender import UNLIMITED, acknowledge, bytes_acked, set_mss
 from models.tcp.sequence import WIRE_MASK, unwrapped
 from models.tcp.states import Event, State, after
@@ -40,13 +40,14 @@ class _Field:
 
 
 class Connection:
-    """The caller hands in packets and the time, and after each call takes and clears `outgoing`.
+    """The caller hands in packets and the time, and after each call takes what waits in `out` of the table, which other
+    connections use as well: `take_outgoing`, or compiled code.
 
     Every call to `receive`, `read`, `write`, `close` or `timer` may change `next_timer_ps`. `record` is row `number` of
     `table`, by default one of its own."""
 
     __slots__ = (
-        "_active", "_cells", "_config", "_number", "_segment", "_syn_at_ps", "_table", "outgoing", "record",
+        "_active", "_cells", "_config", "_number", "_segment", "_syn_at_ps", "_table", "record",
     )  # fmt: skip
 
     def __init__(self, config: TcpConfig, *, active: bool, table: Endpoints | None = None, number: int = 0) -> None:
@@ -59,7 +60,6 @@ class Connection:
         self._cells = self._table.records[number : number + 1].view(np.int64).data  # quicker for single fields
         self._segment = np.zeros(SEGMENT_WORDS, np.int64)
         self._syn_at_ps = -1
-        self.outgoing: list[Segment] = []
 
     # The application
 
@@ -112,6 +112,12 @@ class Connection:
         """Sends what cwnd, the peer's window and the data permit."""
         if self.established:
             self._call(doors.PUMP, now_ps)
+
+    def take_outgoing(self) -> list[Segment]:
+        """What waits to leave, and waits no longer."""
+        rows = self._table.out[: self.record.out_rows].tolist()
+        self.record.out_rows = 0
+        return [segment_of(row) for row in rows]
 
     # Timers
 
@@ -173,17 +179,14 @@ class Connection:
     # Inside: the compiled part
 
     def _call(self, what: int, now_ps: int, n_bytes: int = 0) -> None:
-        """What leaves is in `outgoing` afterwards."""
+        """What leaves is in `out` afterwards."""
         table, number = self._table, self._number
-        rows = doors.call(
+        had_room = doors.call(
             table.records, number, what, n_bytes, self._segment, now_ps, table.sent, table.held, table.out
         )
-        if rows == doors.NO_ROOM:
+        if not had_room:
             table.grow(number)
             self._call(what, now_ps, n_bytes)
-        elif rows:
-            self.outgoing += map(segment_of, table.out[:rows].tolist())
-            self.record.out_rows = 0
 
     def _move(self, event: Event) -> None:
         self.record.state = after(self.state, event)
@@ -248,7 +251,7 @@ class Connection:
         acknowledge(c, seq, c.una, window, True, -1, now_ps, table.sent[self._number], table.out)  # tells the window
         self._call(doors.CLOSE if c.close_wanted else doors.PUMP, now_ps)
         if segment.flags & SYN:
-            if not any(sent.payload_bytes for sent in self.outgoing):
+            if not table.out[: c.out_rows, PAYLOAD_BYTES].any():
                 self._call(doors.ACKNOWLEDGE, now_ps)
         elif segment.payload_bytes or segment.flags & FIN:
             c.segments_received -= segment.gso_segments  # it comes in a second time
@@ -263,10 +266,12 @@ class Connection:
         scaled = config.window_scale >= 0 and (not answers or c.scale > 0 or c.window_shift > 0)
         stamped = bool(c.timestamps)
         c.segments_sent += 1
-        self.outgoing.append(Segment(
+        segment = Segment(
             int(c.iss), int(c.rcv_next) & WIRE_MASK if answers else 0, SYN | ACK if answers else SYN,
             int(receiver.initial_window_field(c)),
             timestamps=stamped, tsval=int(tsval(c, now_ps)) if stamped else 0,
             tsecr=int(c.ts_recent) if stamped else 0, mss=config.advertised_mss,
             window_scale=config.window_scale if scaled else -1, sack_permitted=bool(c.sack), retransmission=again,
-        ))  # fmt: skip
+        )  # fmt: skip
+        write_words(segment, self._table.out[c.out_rows])
+        c.out_rows += 1

@@ -12,18 +12,17 @@ from models.tcp.output import send_ack
 from models.tcp.sender import pump
 
 RECEIVE, TIMER, PUMP, READ, CLOSE, ACKNOWLEDGE = range(6)
-NO_ROOM = -1
 
 
 @njit
 def call(records, number, what, n_bytes, seg, now_ps, sent, held, out):
-    """Do `what` to connection `number`; rows that then wait in `out`, or NO_ROOM and nothing done.
+    """Do `what` to connection `number`; False, and nothing done, without room for whatever may come of it.
 
     `n_bytes` is for READ, `seg` int64[SEGMENT_WORDS] for RECEIVE."""
     c = records[number]
     mine, kept = sent[number], held[number]
     if not transfer.has_room(c, mine, kept, out):
-        return NO_ROOM
+        return False
     if what == RECEIVE:
         transfer.receive(c, seg, now_ps, mine, kept, out)
     elif what == TIMER:
@@ -36,7 +35,7 @@ def call(records, number, what, n_bytes, seg, now_ps, sent, held, out):
         transfer.close(c, now_ps, mine, out)
     else:
         send_ack(c, now_ps, kept, out)
-    return c.out_rows
+    return True
 
 
 @njit

@@ -1,34 +1,41 @@
-"""A host: its sockets, and the applications that read from them."""
+"""A host: its sockets, and of what happens to them that which is not compiled: opening, closing, timers."""
 
 from __future__ import annotations
 
-from models.cpu.costs import Kind
-from models.packet import FRAMES, OTHERWISE, PORTS, SPENT, PacketWriter, Route, read_options
+from models.host.sockets import (
+    ACKS_SENT,
+    PORT,
+    READ,
+    READING,
+    RETRANSMITTED,
+    SEND_COST,
+    TIMER_PS,
+    Sockets,
+)
+from models.host.transmit import NO_ROOM, SENT, transmit
+from models.packet import FRAMES, OTHERWISE, PORTS, Route, read_options
+from models.payload import SYNTHETIC
+from models.queue import Ports
+from models.tcp.config import TcpConfig
 from models.tcp.connection import Connection
-from models.tcp.segment import ACK, segment_of
+from models.tcp.segment import segment_of
 from models.tcp.states import State
-from models.train import L4, FrameTrain
+from models.train import ABSENT, L4, FrameTrain
 from sim.clock import NEVER
 from sim.nodes.core import Core
 from sim.nodes.ledger import Ledger
 from sim.nodes.port import Port
+from sim.nodes.stack import Stack
 
 
 class Socket:
-    """One end of a connection, with the application behind it, which reads whatever there is."""
+    """One end of a connection; the application behind it reads whatever there is."""
 
-    def __init__(self, *, host: Host, core: Core, flow: str, connection: Connection, route: Route, ident: int) -> None:
+    def __init__(self, *, connection: Connection, flow: str) -> None:
         self.connection = connection
-        self.route = route
-        self.writer = PacketWriter(route)
         self.flow = flow
         self.opens_at_ps: int | None = None
         self.closes = False  # once everything is written
-        self.ident = ident
-        self._host = host
-        self._core = core
-        self._asleep = True
-        self._reading = 0
 
     def due_ps(self) -> int:
         """When it opens, or its next timer rings [ps]."""
@@ -42,125 +49,90 @@ class Socket:
         if self.connection.state is State.CLOSE_WAIT and not self.connection.readable_bytes:
             self.connection.close(now_ps)
 
-    def wake_reader(self) -> None:
-        """Called when bytes may have become readable."""
-        if self._asleep and self.connection.readable_bytes:
-            self._asleep = False
-            self._reading = -1
-            self._core.wake(self)
-
-    def begin(self) -> list[tuple[int, int]]:
-        """A receive call of everything readable now; the first after a sleep pays for the wake-up."""
-        woken = self._reading < 0
-        self._reading = self.connection.readable_bytes
-        return [(Kind.WAKE, int(woken)), (Kind.COPY, self._reading)]
-
-    def finish(self, now_ps: int) -> int:
-        """The call returns: its bytes are read. Work it caused by window updates [1/10,000 cycle]."""
-        self.connection.read(self._reading, now_ps)
-        self.close_after_peer(now_ps)
-        self._host.ledger.add(f"read/{self.flow}", self._reading)
-        cost = self._host.transmit(self, now_ps, self._core)
-        self._asleep = not self.connection.readable_bytes
-        self._reading = 0
-        if not self._asleep:
-            self._core.wake(self)
-        return cost
+    def ring(self, now_ps: int) -> None:
+        """Opens, or times out; that it is due has been seen."""
+        if self.opens_at_ps is None:
+            self.connection.timer(now_ps)
+            return
+        self.opens_at_ps = None
+        self.connection.open(now_ps)
+        if self.closes:
+            self.connection.close(now_ps)
 
 
-class Host:
-    """Takes packets from polls to sockets and segments from sockets to the port."""
+class Host(Stack):
+    """Takes packets from polls to sockets and segments from sockets to the port; most of it within the polls."""
 
-    def __init__(self, *, ledger: Ledger, tso: bool, frame_ids: FrameIds) -> None:
-        self._tso = tso
-        self._frame_ids = frame_ids
-        self._sockets: dict[int, Socket] = {}
+    def __init__(self, *, ledger: Ledger, core: Core, line_ends: Ports, sockets: Sockets) -> None:
+        super().__init__(line_ends=line_ends, sockets=sockets)
         self.ledger = ledger
-        self.timer_ps = 0  # no timer rings before this time
-        self.port: Port | None = None
-        self.core: Core | None = None
+        self.core = core
+        self._words = memoryview(sockets.words.data)
+        self._sockets: list[Socket] = []
+        ledger.watch(sockets.words, {ACKS_SENT: "acks-sent"})
 
-    @property
-    def sockets(self) -> tuple[Socket, ...]:
-        return tuple(self._sockets.values())
+    def attach(self, port: Port) -> None:
+        """Its packets leave by `port`."""
+        self.ports.append(port)
+        self._words[PORT] = port.number
 
-    def add(self, socket: Socket) -> None:
-        """A socket is found by (remote port, own port)."""
-        self._sockets[socket.route.destination_port << 16 | socket.route.source_port] = socket
+    def connect(self, config: TcpConfig, route: Route, *, active: bool, flow: str, ident: int) -> Socket:
+        """The socket of the host's next connection; `ident` is the IPv4 ID of its first frame."""
+        number = self.sockets.add(route, ident=ident)
+        connection = Connection(config, active=active, table=self.sockets.endpoints, number=number)
+        names = {RETRANSMITTED: f"retransmitted/{flow}", READ: f"read/{flow}"}
+        self.ledger.watch(self.sockets.sockets[number], names)
+        self._sockets.append(Socket(connection=connection, flow=flow))
+        return self._sockets[-1]
 
-    def hand_up(self, packets: FrameTrain, seen: list[list[int]], *, began_ps: int, core: Core, extra: int) -> int:
-        """IP, TCP and the ACKs it sends, each packet at its inner time; returns the work done [1/10,000 cycle].
+    def take(self, packet: FrameTrain, seen: list[int], at_ps: int) -> int:
+        number = self.sockets.number_of(seen[PORTS])
+        if number == ABSENT:
+            self.ledger.drop("no-socket", seen[FRAMES])
+            return ABSENT
+        segment = segment_of(seen)
+        if seen[OTHERWISE]:
+            read_options(packet.head[0], packet.meta.item(0, L4), segment)
+        socket = self._sockets[number]
+        socket.connection.receive(segment, at_ps)
+        socket.close_after_peer(at_ps)
+        return number
 
-        `seen`: what models.packet.look() wrote of each packet, before which `extra` work was done."""
-        cost = extra
-        for k, words in enumerate(seen):
-            cost += core.cost(Kind.STACK, 1)
-            socket = self._sockets.get(words[PORTS])
-            if socket is None:
-                self.ledger.drop("no-socket", words[FRAMES])
-                continue
-            at_ps = began_ps + core.ps(words[SPENT] + cost)
-            segment = segment_of(words)
-            if words[OTHERWISE]:
-                read_options(packets.head[k], packets.meta.item(k, L4), segment)
-            socket.connection.receive(segment, at_ps)
-            socket.close_after_peer(at_ps)
-            cost += self.transmit(socket, at_ps, core)
-            socket.wake_reader()
-        return cost - extra
-
-    def transmit(self, socket: Socket, at_ps: int, core: Core) -> int:
-        """Sends what the connection has put out, from `at_ps` on; returns the work [1/10,000 cycle]."""
-        cost = 0
-        if (timer_ps := socket.due_ps()) < self.timer_ps:
-            self.timer_ps = timer_ps
-        outgoing = socket.connection.outgoing
-        if not outgoing:
-            return 0
-        for segment in outgoing:
-            pure_ack = not segment.payload_bytes and segment.flags == ACK
-            self.ledger.add("acks-sent", int(pure_ack))
-            cost += core.cost(Kind.ACK if pure_ack else Kind.TX, 1)
-            train = socket.writer.write(
-                segment, time_ps=at_ps + core.ps(cost), ident=socket.ident, frame_id=self._frame_ids.next
-            )
-            frames = segment.gso_segments
-            if not self._tso and frames > 1:
-                cost += core.cost(Kind.GSO_SEG, frames)
-            socket.ident = (socket.ident + frames) & 0xFFFF
-            self._frame_ids.next += frames
-            if segment.retransmission:
-                self.ledger.add(f"retransmitted/{socket.flow}", frames)
-            assert self.port is not None
-            self.port.send(train, input_rank=0)
-        outgoing.clear()
-        return cost
-
-    def timer_rings(self, now_ps: int) -> bool:
-        """Whether a timer or the opening of a socket is due."""
-        self.timer_ps = min((socket.due_ps() for socket in self._sockets.values()), default=NEVER)
-        return self.timer_ps <= now_ps
+    def first_timer_ps(self) -> int:
+        return min((socket.due_ps() for socket in self._sockets), default=NEVER)
 
     def run_timers(self, now_ps: int) -> int:
         """Opens and times out what is due now, one socket after the other; the work done [1/10,000 cycle]."""
-        assert self.core is not None
         cost = 0
-        for socket in self._sockets.values():
-            at_ps = now_ps + self.core.ps(cost)
-            if socket.opens_at_ps is not None and socket.opens_at_ps <= now_ps:
-                socket.opens_at_ps = None
-                socket.connection.open(at_ps)
-                if socket.closes:
-                    socket.connection.close(at_ps)
-            elif socket.due_ps() <= now_ps:
-                socket.connection.timer(at_ps)
-            cost += self.transmit(socket, at_ps, self.core)
-        self.timer_ps = min((socket.due_ps() for socket in self._sockets.values()), default=NEVER)
+        for number, socket in enumerate(self._sockets):
+            if socket.due_ps() <= now_ps:
+                at_ps = now_ps + self.core.ps(cost)
+                socket.ring(at_ps)
+                cost += self._send(number, at_ps)
+        self._words[TIMER_PS] = self.first_timer_ps()
         return cost
 
+    def finish_reading(self, number: int, now_ps: int) -> None:
+        words, socket = self.sockets.sockets[number], self._sockets[number]
+        n_bytes = int(words[READING])
+        socket.connection.read(n_bytes, now_ps)
+        socket.close_after_peer(now_ps)
+        words[READ] += n_bytes
+        words[READING] = ABSENT
+        self.sockets.send_from(number, now_ps)
 
-class FrameIds:
-    """Numbers frames as they are sent, over all hosts of a run; for the audit."""
-
-    def __init__(self) -> None:
-        self.next = 0
+    def _send(self, number: int, at_ps: int) -> int:
+        """Sends what connection `number` has put out, from `at_ps` on; returns the work [1/10,000 cycle]."""
+        core, ends = self.core, self.line_ends
+        counts = core.counts if core.now_ps >= core.measured_from_ps else core.scrap
+        self.sockets.send_from(number, at_ps)
+        while True:
+            status = transmit(
+                self.sockets.tables, core.hz, core.prices, counts, SYNTHETIC, ends.words, ends.departures,
+                *ends.memory.arrays(),
+            )  # fmt: skip
+            self.ports[0].tell()
+            if status == SENT:
+                return int(self._words[SEND_COST])
+            if status == NO_ROOM:
+                ends.make_room(self.ports[0].number)

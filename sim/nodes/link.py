@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from simpy.events import Event
 
 from models.memory import FIRST, Memory, Queue
 from models.path import PathDraws
-from models.train import SOURCE, FrameTrain, join
+from models.train import ABSENT, SOURCE, FrameTrain, join
 from sim.clock import Clock
 from sim.nodes.ledger import Ledger
 
@@ -19,11 +19,14 @@ from sim.nodes.ledger import Ledger
 class FarEnd(Protocol):
     """Whatever frames arrive at."""
 
+    number: int  # of the card
     arriving: Queue  # where they are put, times [ps] of last bits, none before the one put before
-    known_ps: Callable[[], int]  # everything that arrives before this time is in `arriving`; the line says so
 
     def announced(self, frames: int) -> None:
         """Called after so many frames were put there, no later than the first of them arrives."""
+
+    def hears_from(self, port: int, *, late: bool = False) -> None:
+        """The port its line begins at; `late`: frames may be announced no sooner than they arrive."""
 
 
 class Cable:
@@ -31,14 +34,10 @@ class Cable:
 
     def __init__(self, *, delay_ps: int, far_end: FarEnd) -> None:
         self.delay_ps = delay_ps
-        self.notice_ps = delay_ps  # a frame must be announced this long after it left, at the latest
+        self.far_card = far_end.number
         self.arriving = far_end.arriving
         self.announced = far_end.announced
-        self._far_end = far_end
-
-    def promise(self, no_departure_before_ps: Callable[[], int]) -> None:
-        """The port says before which time [ps] no more frames than it has sent will leave."""
-        self._far_end.known_ps = lambda: no_departure_before_ps() + self.delay_ps
+        self.begins_at = far_end.hears_from
 
 
 class RoughCable:
@@ -59,7 +58,7 @@ class RoughCable:
         ledger: Ledger,
     ) -> None:
         self.delay_ps = delay_ps
-        self.notice_ps = 0  # to order frames by arrival, they must be known when they leave
+        self.far_card = ABSENT  # what leaves the port is heard of here first
         self.arriving = memory.queue()  # as if there were no jitter
         self._clock = clock
         self._far_end = far_end
@@ -72,9 +71,9 @@ class RoughCable:
         self._alarm = clock.alarm()
         clock.env.process(self._run())
 
-    def promise(self, no_departure_before_ps: Callable[[], int]) -> None:
-        """Only what has arrived is known at the far end, whatever the port knows."""
-        self._far_end.known_ps = lambda: self._clock.now_ps
+    def begins_at(self, port: int) -> None:
+        """The port says what may still come, the clock what is held here."""
+        self._far_end.hears_from(port, late=True)
 
     def announced(self, frames: int) -> None:
         """So many frames have been put into `arriving`."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.memory import END, FIRST, KEPT, NEXT, Memory, Queue
+from models.nic.moderation import look_again
 from models.nic.ring import (
     ARRIVED,
     ARRIVED_BYTES,
@@ -15,10 +16,26 @@ from models.nic.ring import (
     USED,
     settle,
 )
+from models.nic.words import (
+    ARMED,
+    ARRIVING,
+    CLOSE_AT,
+    CSUM,
+    HEARD_LATE,
+    INTERRUPT_AT,
+    LINE,
+    RING,
+    RX_FRAMES,
+    RX_WAIT,
+    SETTLES,
+    SLOTS,
+    TAPPED,
+    TIMER_AT,
+)
 from models.offload.engine import Engine
 from models.offload.why import Why
 from models.payload import SYNTHETIC
-from models.train import CSUM_NONE, CSUM_VERIFIED, TIME_PS, FrameTrain
+from models.train import ABSENT, CSUM_NONE, CSUM_VERIFIED, TIME_PS, FrameTrain, Ints
 from sim.clock import NEVER
 from sim.nodes.ledger import Ledger
 
@@ -34,7 +51,8 @@ class NicSettings:
 
 
 class Nic:
-    """Keeps arrivals and settles them, in time order and up to now, whenever the driver looks.
+    """Keeps arrivals and settles them, in time order and up to now, whenever the driver looks. `words`: its row of
+    `cards` (models/nic/words.py).
 
     A ring slot is taken at a frame's arrival and given back when a poll takes the frame; a hardware-merged packet
     holds the slots of its frames. A card with LRO has one timer of `rx-usecs`, or of the engine if that is shorter,
@@ -44,31 +62,35 @@ class Nic:
 
     def __init__(
         self,
+        words: Ints,
         *,
+        number: int = 0,
         settings: NicSettings,
         hardware_lro: Engine | None,
         memory: Memory,
         ledger: Ledger,
         max_train_frames: int | None,
     ) -> None:
+        self.number = number
         self.slots = settings.rx_ring_frames
-        self.csum_state = CSUM_VERIFIED if settings.rx_checksum else CSUM_NONE
-        self._rx_frames = settings.rx_frames
         self._wait_ps = max(settings.rx_usecs_ps, 1)
         if hardware_lro is not None and hardware_lro.timer_ps:
             self._wait_ps = min(self._wait_ps, hardware_lro.timer_ps)
         self._lro = hardware_lro
         self._ledger = ledger
         self._max_train_frames = max_train_frames
+        self._tap: Callable[[FrameTrain], None] | None = None
         self.memory = memory
         self.arriving: Queue = memory.queue()
         self.ring = self.arriving if hardware_lro is None else memory.queue()
-        self._armed = True
-        self.interrupt_at_ps = NEVER  # when the next one comes, as far as is known
-        self._close_at_ps: int | None = None
         self.on_arrival: Callable[[], None] = lambda: None
-        self.known_ps: Callable[[], int] = lambda: NEVER  # a card without a line hears nothing
-        self.tap: Callable[[FrameTrain], None] | None = None
+        words[[RING, ARRIVING, SETTLES]] = self.ring.index, self.arriving.index, hardware_lro is None
+        words[[RX_WAIT, RX_FRAMES, SLOTS]] = self._wait_ps, settings.rx_frames, self.slots
+        words[CSUM] = CSUM_VERIFIED if settings.rx_checksum else CSUM_NONE
+        words[[LINE, ARMED]] = ABSENT, 1
+        words[[INTERRUPT_AT, TIMER_AT, CLOSE_AT]] = NEVER
+        self.words = words
+        self._words = memoryview(words.data)
         names = {ARRIVED: "nic/in", DATA_FRAMES: "wire-frames", MISSED: "drop/ring-full"}
         ledger.watch(self.arriving.state, names | {ARRIVED_BYTES: "nic/in-bytes", MISSED_BYTES: "nic/missed-bytes"})
 
@@ -87,66 +109,57 @@ class Nic:
         """What waits for a poll."""
         return self.ring.rows(self.ring.words[FIRST], self.ring.words[KEPT])
 
+    @property
+    def interrupt_at_ps(self) -> int:
+        """When the next interrupt comes [ps], as far as is known; NEVER."""
+        return self._words[INTERRUPT_AT]
+
+    @property
+    def tap(self) -> Callable[[FrameTrain], None] | None:
+        """Called with all frames that are on their way to the card, before they arrive."""
+        return self._tap
+
+    @tap.setter
+    def tap(self, tap: Callable[[FrameTrain], None] | None) -> None:
+        self._tap = tap
+        self._words[TAPPED] = tap is not None
+
+    def hears_from(self, port: int, *, late: bool = False) -> None:
+        """Its line begins at that port; `late`: frames may be announced no sooner than they arrive."""
+        self._words[LINE], self._words[HEARD_LATE] = port, late
+
     def announced(self, frames: int) -> None:
         """So many frames have been put into `arriving`; none of them arrives before now."""
-        if self.tap is not None:
+        if self._tap is not None:
             end = self.arriving.words[END]
-            self.tap(self.arriving.rows(end - frames, end))
-        if self._armed:
-            due_ps = self._due_ps()
-            if due_ps != self.interrupt_at_ps:
-                self.interrupt_at_ps = due_ps
-                self.on_arrival()
+            self._tap(self.arriving.rows(end - frames, end))
+        before_ps = self._words[INTERRUPT_AT]
+        look_again(self.words, self.memory.state, self.memory.meta)
+        if self._words[INTERRUPT_AT] != before_ps:
+            self.on_arrival()
 
     def receive(self, train: FrameTrain) -> None:
         """Takes a train; times [ps] are arrivals of last bits, none before the last train's."""
         self.arriving.append(train)
         self.announced(len(train))
 
-    def mask_interrupt(self) -> None:
-        self._armed = False
-        self.interrupt_at_ps = NEVER
-
-    def arm_interrupt(self) -> None:
-        """From now on frames may interrupt again; those that are on their way count from the first."""
-        self._armed = True
-        self.interrupt_at_ps = self._due_ps()
-
-    def _due_ps(self) -> int:
-        """When an interrupt would come [ps], as far as is known."""
-        words, meta = self.ring.words, self.memory.meta
-        if words[FIRST] < words[KEPT]:
-            return meta.item(words[FIRST], TIME_PS) + 1
-        if self._lro is not None:
-            if self._close_at_ps is not None:
-                return self._close_at_ps + 1
-            words = self.arriving.words
-            return meta.item(words[FIRST], TIME_PS) + self._wait_ps + 1 if words[FIRST] < words[END] else NEVER
-        first, end = words[NEXT], words[END]
-        if first == end:
-            return NEVER
-        at_ps = meta.item(first, TIME_PS) + self._wait_ps
-        if end - first >= self._rx_frames:
-            at_ps = min(at_ps, meta.item(first + self._rx_frames - 1, TIME_PS) + 1)
-        return at_ps
-
     def settle(self, before_ps: int) -> None:
         """Let arrive what does so before `before_ps`, through the card's LRO into the ring."""
         assert self._lro is not None
         memory, words, ring = self.memory, self.arriving.words, self.ring.words
         while words[FIRST] < words[END] and (at_ps := memory.meta.item(words[FIRST], TIME_PS)) < before_ps:
-            if self._close_at_ps is None:
-                self._close_at_ps = at_ps + self._wait_ps
-            elif at_ps > self._close_at_ps:
+            if self._words[CLOSE_AT] == NEVER:
+                self._words[CLOSE_AT] = at_ps + self._wait_ps
+            elif at_ps > self._words[CLOSE_AT]:
                 self._close_aggregates()
                 continue
-            known = min(before_ps, self._close_at_ps + 1)
+            known = min(before_ps, self._words[CLOSE_AT] + 1)
             words[USED] = ring[USED]
-            settle(self.arriving.state, memory.meta, memory.head, known, self.slots, self.csum_state)
+            settle(self.arriving.state, memory.meta, memory.head, known, self.slots, self._words[CSUM])
             ring[USED] = words[USED]
             self._merge(self.arriving.rows(words[FIRST], words[KEPT]))
             words[FIRST] = words[KEPT] = words[NEXT]
-        if self._close_at_ps is not None and self._close_at_ps < before_ps:
+        if self._words[CLOSE_AT] < before_ps:
             self._close_aggregates()
 
     def _merge(self, train: FrameTrain) -> None:
@@ -158,7 +171,7 @@ class Nic:
 
     def _close_aggregates(self) -> None:
         assert self._lro is not None
-        self._close_at_ps = None
+        self._words[CLOSE_AT] = NEVER
         if self._lro.held_packets:
             outcome = self._lro.flush(SYNTHETIC, why=Why.TIMER)
             self._ledger.outcome(self._lro, outcome)

@@ -11,16 +11,17 @@ from models.packet import (
     PORTS,
     SEEN_WORDS,
     SPENT,
-    PacketWriter,
     Route,
     look,
     packet,
     read_options,
+    write,
 )
 from models.payload import SYNTHETIC
-from models.tcp.segment import ACK, PSH, STAMPED, SYN, Segment, segment_of
+from models.tcp.segment import ACK, PSH, SEGMENT_WORDS, STAMPED, SYN, Segment, segment_of, write_words
 from models.train import (
     ABSENT,
+    CSUM_STATE,
     FRAME_COUNT,
     GSO_BYTES,
     GSO_SEGMENTS,
@@ -29,6 +30,7 @@ from models.train import (
     L4,
     PAYLOAD_BYTES,
     PROTOCOL,
+    SOURCE,
     TAIL_BYTES,
     join,
 )
@@ -54,9 +56,10 @@ def route(version: int) -> Route:
 def heard_of(train):
     """Each packet as TCP reads it, and what was seen of it."""
     seen = np.full((len(train), SEEN_WORDS), 77, np.int64)  # somebody else's before
-    look(train.meta, train.head, len(train), np.arange(len(train)), seen)
     heard = []
-    for k, words in enumerate(seen.tolist()):
+    for k in range(len(train)):
+        look(train.meta[k], train.head[k], k, seen[k])
+        words = seen[k].tolist()
         heard.append(segment_of(words))
         if words[OTHERWISE]:
             read_options(train.head[k], train.meta.item(k, L4), heard[-1])
@@ -89,14 +92,29 @@ SEGMENTS = st.builds(
 
 
 @given(segments=st.lists(SEGMENTS, min_size=2, max_size=5), version=st.sampled_from([4, 6]))
-def test_a_writer_leaves_nothing_of_one_packet_in_the_next(segments, version):
-    """Its one row is written again and again; each time it is as if it were new."""
-    writer = PacketWriter(route(version))
+def test_nothing_of_one_packet_is_left_in_the_next(segments, version):
+    """A connection's one row is written again and again; each time it is as if it were new."""
+    front, words = route(version).front(), np.zeros(SEGMENT_WORDS, np.int64)
     for k, segment in enumerate(segments):
-        train = writer.write(segment, time_ps=k, ident=k, frame_id=7 * k)
+        write_words(segment, words)
+        write(front.meta[0], front.head[0], words, k, k, 7 * k)
         alone = packet(segment, route(version), time_ps=k, ident=k, frame_id=7 * k)
-        assert train is writer.train
-        assert (train.head == alone.head).all() and (train.meta == alone.meta).all()
+        assert (front.head == alone.head).all() and (front.meta == alone.meta).all()
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_the_front_of_a_route_is_what_all_its_packets_share(version):
+    front = route(version).front()
+    one, other = (
+        packet(Segment(seq, 2, ACK, seq, payload_bytes=seq), route(version), time_ps=seq, ident=seq, frame_id=seq)
+        for seq in (3, 700)
+    )
+    same = (one.head == other.head).all(axis=0)
+    written = front.head[0] != 0
+    assert (front.head[0, same & written] == one.head[0, same & written]).all()
+    assert written[~same].sum() == 0  # what differs from packet to packet is not in the front
+    shared = [L3, L4, PROTOCOL, SOURCE, CSUM_STATE]
+    assert front.meta[0, shared].tolist() == one.meta[0, shared].tolist() == other.meta[0, shared].tolist()
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -134,7 +152,7 @@ def test_what_is_not_tcp_has_no_ports(cells):
     for column, value in cells.items():
         train.meta[0, column] = value
     seen = np.full((1, SEEN_WORDS), 77, np.int64)
-    look(train.meta, train.head, 1, np.array([5]), seen)
+    look(train.meta[0], train.head[0], 5, seen[0])
     assert seen[0, [PORTS, SPENT, FRAMES]].tolist() == [ABSENT, 5, 1]
 
 

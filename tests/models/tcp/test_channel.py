@@ -61,7 +61,7 @@ class Channel:
 
     def collect(self, end):
         connection = self.ends[end]
-        sent, connection.outgoing = list(connection.outgoing), []
+        sent = connection.take_outgoing()
         for packet in sent:
             self.packets[end].append((self.now_ps, packet))
             for segment in wire_segments(packet) if self.cut else [packet]:

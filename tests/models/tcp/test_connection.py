@@ -11,8 +11,7 @@ MS = 10**9
 
 
 def take(connection):
-    sent, connection.outgoing = connection.outgoing, []
-    return sent
+    return connection.take_outgoing()
 
 
 def joined(config_a=None, config_b=None, now_ps=5 * MS):

@@ -24,7 +24,7 @@ def established(config, table, *, window_scale=7):
     made.receive(Segment(0, 0, SYN, 65535, mss=1460, window_scale=window_scale, sack_permitted=True), 0)
     made.receive(Segment(1, config.initial_sequence + 1, ACK, 65535 >> window_scale), 0)
     assert made.established
-    made.outgoing.clear()
+    made.take_outgoing()
     return made
 
 
@@ -74,11 +74,10 @@ def test_a_call_writes_no_more_than_there_is_room_for(config, wanted, written):
             start = int(c.rcv_next) + ahead
             seq = start & 0xFFFFFFFF
             connection.receive(Segment(seq, ack & 0xFFFFFFFF, flags, window, n_bytes, payload_start=start), now_ps)
-        assert len(connection.outgoing) <= most
+        assert len(connection.take_outgoing()) <= most
         assert c.sent_count <= min(sent + most, table.sent.shape[1])
         assert c.held_count <= min(held + 1, table.held.shape[1])
         assert not table.sent[1].any() and not table.held[1].any()  # where row 0 would run into
-        connection.outgoing.clear()
 
 
 def test_growth_keeps_what_is_there_and_makes_room():

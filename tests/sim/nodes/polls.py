@@ -1,5 +1,5 @@
-"""A poll written out, and frames for it: take what arrived, merge, price, hand up, take again; flush what the end
-flushes."""
+"""Polls written out, and frames for them: interrupt, take what arrived, merge, price, hand up, take again, flush what
+the end flushes; and a world with one card, whose polls they are compared with."""
 
 from ipaddress import ip_address
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.cpu.costs import Kind, work_ps
 from models.cpu.profiles import PROFILES
-from models.cpu.receive import IN_DRIVER_LRO, IN_GRO, price
+from models.cpu.receive import IN_DRIVER_LRO, IN_GRO, PLAIN, price
 from models.nic.poll import BUDGET
 from models.nic.rss import hash_rows
 from models.offload.why import Fate, Why
@@ -22,6 +22,7 @@ from models.wire.checksum import ipv4_header
 from models.wire.octets import put16
 from sim.clock import NEVER, Clock
 from sim.nodes.core import Core
+from sim.nodes.cores import Cores
 from sim.nodes.ledger import Ledger
 from sim.nodes.napi import Napi
 from sim.nodes.nic import Nic, NicSettings
@@ -30,7 +31,7 @@ PROFILE = PROFILES["2008-xeon-10g"]
 SLOTS = 100
 PAYLOAD = 500
 RANK_IN = 1
-
+END_PS = 10**11  # all is over
 
 KINDS = ("good",) * 6 + ("pushed", "empty", "hole", "elsewhere")
 CHOICES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9), st.sampled_from(KINDS)), min_size=1, max_size=200)
@@ -67,25 +68,40 @@ def arrivals(choices, destinations=("10.0.0.2", "10.0.0.2")):
 
 
 class Written:
-    """The same polls, with whole takes of a list and `Engine.receive`.
+    """The same polls, with whole takes of a list and `Engine.receive`, and the interrupts between them.
 
     Packets go up to `hand_up(packets, spent, began_ps)`, which gives the work that this was."""
 
-    def __init__(self, train, engine, merging, hz, hand_up):
+    def __init__(self, train, engine, merging, hz, hand_up, *, slots=SLOTS, usecs_ps=0, rx_frames=1):
         self._hand_up_to = hand_up
         self._train, self._engine, self._merging, self._hz = train, engine, merging, hz
+        self._slots, self._wait_ps, self._rx_frames = slots, max(usecs_ps, 1), rx_frames
         self._ring, self._next = [], 0
         self.ledger, self.now_ps, self.missed = Ledger(), 0, 0
         self.counts = np.zeros(len(PROFILE.cost), np.int64)
         self.merge_sizes = []
+        self.polls = []  # (start, end)
 
-    def poll(self, start_ps):
-        self.now_ps = max(self.now_ps, start_ps)
-        cost, left = PROFILE.cost[Kind.NAPI_POLL], BUDGET
-        self.counts[Kind.NAPI_POLL] += 1
+    def run(self):
+        """Until nothing comes any more."""
+        while self._next < len(self._train):
+            at_ps = self._train.time_ps[self._next :][:1].item() + self._wait_ps
+            if full := self._train.time_ps[self._next :][self._rx_frames - 1 : self._rx_frames].tolist():
+                at_ps = min(at_ps, full[0] + 1)
+            self.now_ps = max(self.now_ps, at_ps)
+            wants_more = self._poll(interrupted=True)
+            while wants_more:
+                wants_more = self._poll(interrupted=False)
+        return self
+
+    def _poll(self, *, interrupted):
+        start_ps, cost, left = self.now_ps, 0, BUDGET
+        for kind in (Kind.NAPI_POLL, Kind.IRQ)[: 1 + interrupted]:
+            cost += PROFILE.cost[kind]
+            self.counts[kind] += 1
         while left:
             while self._next < len(self._train) and self._train.time_ps[self._next] < self.now_ps:
-                if len(self._ring) < SLOTS:
+                if len(self._ring) < self._slots:
                     self._ring.append(self._next)
                 else:
                     self.missed += 1
@@ -102,6 +118,7 @@ class Written:
         if self._engine is not None:
             self.ledger.balance(self._engine)
         self.now_ps += work_ps(cost, PROFILE.hz)
+        self.polls.append((start_ps, self.now_ps))
         return not left
 
     def _take(self, frames, cost):
@@ -137,25 +154,49 @@ class Written:
         return self.now_ps * self._hz // PS_PER_S
 
 
-def polled(serves, memory, train, starts_ps, engine, merging, hz, cut, ledger, slots=SLOTS):
-    """A card with a poll of `serves` after it took `train` in and was polled: its core, whether each poll wants more.
+class World:
+    """One card on a core of its own, whose polls are those of `serves`; `ports` are of the same node.
 
-    The card's queue is the first of `memory`."""
-    settings = NicSettings(rx_ring_frames=slots, rx_usecs_ps=0, rx_frames=1, rx_checksum=True)
-    nic = Nic(settings=settings, hardware_lro=None, memory=memory, ledger=ledger, max_train_frames=cut)
-    core = Core(Clock(), profile=PROFILE, measured_from_ps=0, measured_to_ps=NEVER)
-    gro, driver_lro = (engine if merging == place else None for place in (IN_GRO, IN_DRIVER_LRO))
-    napi = Napi(
-        nic=nic, core=core, serves=serves, rank_in=RANK_IN, gro=gro, driver_lro=driver_lro, ledger=ledger, hz=hz,
-        max_train_frames=cut,
-    )  # fmt: skip
-    for part in train.cut(cut):
-        nic.receive(part)
-    core.limit_ps = NEVER  # all is known
-    wants_more = []
-    for start_ps in starts_ps:
-        core.now_ps = max(core.now_ps, start_ps)
-        napi.begin()
-        assert napi.go_on()
-        wants_more.append(napi.wants_more)
-    return core, wants_more
+    All that comes to it is known, unless `late`: then it is heard of when it arrives."""
+
+    def __init__(
+        self, serves, memory, *, engine=None, merging=PLAIN, hz=250, cut=None, ledger=None, slots=SLOTS, usecs_ps=0,
+        rx_frames=1, ports=(), profile=PROFILE, late=False, timeout_ps=0, defers=0,
+    ):  # fmt: skip
+        self.clock, self.ledger, self._cut, self._late = Clock(), ledger or Ledger(), cut, late
+        self.cores = Cores(self.clock, cores=1, cards=1, hosts=0, line_ends=serves.line_ends, one_by_one=False)
+        self.core = Core(
+            self.cores.words[0], profile=profile, first_card=0, cards=1, measured_from_ps=0, measured_to_ps=NEVER
+        )
+        settings = NicSettings(rx_ring_frames=slots, rx_usecs_ps=usecs_ps, rx_frames=rx_frames, rx_checksum=True)
+        self.nic = Nic(
+            self.cores.cards[0], settings=settings, hardware_lro=None, memory=memory, ledger=self.ledger,
+            max_train_frames=cut,
+        )  # fmt: skip
+        if late:
+            self.nic.hears_from(ABSENT, late=True)
+        gro, driver_lro = (engine if merging == place else None for place in (IN_GRO, IN_DRIVER_LRO))
+        self.napi = Napi(
+            nic=self.nic, core=self.core, serves=serves, rank_in=RANK_IN, gro=gro, driver_lro=driver_lro,
+            ledger=self.ledger, hz=hz, gro_flush_timeout_ps=timeout_ps, napi_defer_hard_irqs=defers,
+            max_train_frames=cut,
+        )  # fmt: skip
+        self.cores.serve(self.napi)
+        for port in ports:
+            self.cores.add(port)
+
+    def run(self, train, until=END_PS):
+        """Let the frames of `train` come, and whatever follows from it happen."""
+        if self._late:
+            self.clock.env.process(self._feed(train))
+        else:
+            for part in train.cut(self._cut):
+                self.nic.receive(part)
+        self.cores.start()
+        self.clock.env.run(until=until)
+        return self
+
+    def _feed(self, train):
+        for frame in train.cut(1):
+            yield self.clock.env.timeout(frame.time_ps.item() - self.clock.now_ps)
+            self.nic.receive(frame)

@@ -5,8 +5,9 @@ import pytest
 
 from models.memory import END, FIRST, PIECE_BASE, PIECES, Memory
 from models.path import PathDraws
-from models.queue import Ports
-from models.train import FIRST_PIECE, FRAME_ID, PAYLOAD_BYTES, PIECE_COLUMNS, PIECE_COUNT, SOURCE, TIME_PS, FrameTrain
+from models.payload import SYNTHETIC
+from models.queue import Ports, join_queue, served, takes
+from models.train import ABSENT, FIRST_PIECE, FRAME_ID, PAYLOAD_BYTES, PIECE_COLUMNS, PIECE_COUNT, SOURCE, TIME_PS, FrameTrain
 from sim.clock import Clock
 from sim.nodes.ledger import Ledger
 from sim.nodes.link import RoughCable
@@ -21,6 +22,10 @@ class Heard:
 
     def __init__(self, clock, memory):
         self.arriving, self.frames, self._clock = memory.queue(), [], clock
+        self.number, self.line = ABSENT, None
+
+    def hears_from(self, port, *, late=False):
+        self.line = port, late
 
     def announced(self, frames):
         words = self.arriving.words
@@ -52,11 +57,17 @@ def test_a_rough_cable_in_a_memory_of_many(jitter_ps, loss, most):
     cable = RoughCable(
         clock, delay_ps=DELAY_PS, far_end=heard, memory=memory, max_train_frames=most, draws=draws, ledger=ledger
     )
+    ends = Ports(memory, ports=1)
     port = Port(
-        clock, ports=Ports(memory, ports=1), rate_bps=10**11, queue_frames=None, cable=cable, inputs=1, ledger=ledger,
-        max_train_frames=most,
-    )  # fmt: skip
-    port.send(sent, input_rank=0)
+        ports=ends, rate_bps=10**11, queue_frames=None, cable=cable, inputs=1, ledger=ledger, max_train_frames=most
+    )
+    assert heard.line == (port.number, True)
+    while not takes(ends.words[0], sent.meta, memory.state):
+        ends.make_room(0)
+    join_queue(sent.meta, sent.head, sent.pieces, SYNTHETIC, 0, ends.words[0], *memory.arrays())
+    while not served(ends.words[0], ends.departures, *memory.arrays()):
+        port.tell()
+    port.tell()
     clock.env.run(until=2 * FRAMES * GAP_PS)
     assert [at for at, _, _ in heard.frames] == sorted(at for at, _, _ in heard.frames)
     numbers = [number for _, number, _ in heard.frames]

@@ -9,36 +9,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from polls import CHOICES, PROFILE, Written, arrivals, polled
+from polls import CHOICES, PROFILE, World, Written, arrivals
 
-from models.cpu.costs import work_ps
+from models.cpu.costs import Kind, work_ps
 from models.cpu.receive import IN_DRIVER_LRO, IN_GRO, PLAIN
 from models.memory import Memory
 from models.offload.engine import make
-from models.packet import FRAMES, PORTS, SPENT
-from models.train import FRAME_COUNT, TIME_PS
-from sim.nodes.ledger import Ledger
+from models.packet import FRAMES, PORTS
+from models.queue import Ports
+from models.train import ABSENT, FRAME_COUNT, HEAD_BYTES, TIME_PS
+from sim.nodes.stack import Stack
 
-STACK_WORK = 70_000  # for each packet [1/10,000 cycle]
+
+class Above(Stack):
+    """Writes down what comes up and when; the core does Kind.STACK for each packet."""
+
+    def __init__(self, memory):
+        super().__init__(line_ends=Ports(memory, ports=0))
+        self.packets = []
+
+    def take(self, packet, seen, at_ps):
+        assert seen[PORTS] & 0xFFFF == 9
+        assert seen[FRAMES] == packet.meta[0, FRAME_COUNT]
+        self.packets.append((at_ps, *described(packet, 0)))
+        return ABSENT
 
 
-class Stack:
-    """Writes down what comes up and when, and asks the same work for each packet."""
+class ByHand:
+    """The same for the packets of polls written out."""
 
     def __init__(self):
         self.packets = []
 
-    def hand_up(self, packets, seen, *, began_ps, core, extra):
-        assert [words[FRAMES] for words in seen] == packets.meta[:, FRAME_COUNT].tolist()
-        assert all(words[PORTS] & 0xFFFF == 9 for words in seen)
-        return self.write(packets, [words[SPENT] + extra for words in seen], began_ps)
-
-    def write(self, packets, spent, began_ps):
+    def hand_up(self, packets, spent, began_ps):
+        work = 0
         for k in range(len(packets)):
-            at_ps = began_ps + work_ps(int(spent[k]) + k * STACK_WORK, PROFILE.hz)
-            pieces = packets.payload_of(k)[:, :3].tolist()
-            self.packets.append((at_ps, packets.meta[k, FRAME_COUNT], packets.head[k].tobytes(), pieces))
-        return len(packets) * STACK_WORK
+            work += PROFILE.cost[Kind.STACK]
+            self.packets.append((began_ps + work_ps(int(spent[k]) + work, PROFILE.hz), *described(packets, k)))
+        return work
+
+
+def described(packets, k):
+    head = packets.head[k, : packets.meta[k, HEAD_BYTES]].tobytes()
+    return packets.meta[k, FRAME_COUNT], head, packets.payload_of(k)[:, :3].tolist()
 
 
 CUTS = pytest.mark.parametrize("cut", [None, 1, 7])
@@ -59,20 +72,31 @@ ENGINES = pytest.mark.parametrize(
 )
 
 
+
 @CUTS
 @ENGINES
-@given(choices=CHOICES, starts=st.lists(st.integers(1, 900), min_size=1, max_size=8).map(sorted))
-def test_against_polls_written_out(name, merging, hz, cut, choices, starts):
-    same(arrivals(choices), [start * 100_000 for start in starts], name, merging, hz, cut)
+@given(choices=CHOICES, usecs=st.integers(0, 300), rx_frames=st.integers(1, 99), late=st.booleans())
+def test_against_polls_written_out(name, merging, hz, cut, choices, usecs, rx_frames, late):
+    same(arrivals(choices), name, merging, hz, cut, usecs_ps=usecs * 100_000, rx_frames=rx_frames, late=late)
 
 
 @CUTS
 @ENGINES
 def test_polls_that_use_up_their_budget_and_a_ring_that_overflows(name, merging, hz, cut):
-    """Two flows whose frames have all come before the first of three polls."""
+    """Two flows whose frames have all come before the first poll."""
     train = arrivals([(k % 2, k % 9 == 0, "good") for k in range(300)])
-    ledger, wants_more = same(train, [10_000_000] * 3, name, merging, hz, cut)
-    assert wants_more[0] and ledger.counts["drop/ring-full"]
+    world = same(train, name, merging, hz, cut, usecs_ps=10_000_000, rx_frames=1000)
+    assert world.core.counts[Kind.NAPI_POLL] == 2 and world.core.counts[Kind.IRQ] == 1
+    assert world.ledger.counts["drop/ring-full"] == 200
+
+
+@CUTS
+@ENGINES
+@pytest.mark.parametrize("late", [False, True])
+def test_a_poll_that_is_shown_is_the_same_poll(name, merging, hz, cut, late):
+    """Whoever records polls gets every one of them, with each frame once, and what becomes of them is what it was."""
+    train = arrivals([(k % 2, 2 * (k % 3), "pushed" if k % 7 == 0 else "good") for k in range(150)])
+    same(train, name, merging, hz, cut, usecs_ps=3_000_000, rx_frames=40, late=late, shown=True)
 
 
 @CUTS
@@ -89,30 +113,37 @@ def test_what_a_poll_that_used_its_budget_keeps(name, hz, held, cut):
     """64 frames of one flow, and one behind them for the next poll."""
     train = arrivals([(0, 0, "good")] * 65)
     train.meta[:, TIME_PS] = 10_000_000 + np.arange(65)
-    kept = []
-    for polls in (1, 2):
-        engine = make(name)
-        _, wants_more = polled(
-            Stack(), Memory(queues=1), train, [10_000_200] * polls, engine, IN_GRO, hz, cut, Ledger(), slots=65
-        )
-        kept.append(engine.held_packets)
-    assert wants_more == [True, False]
-    assert kept == held
+    memory, engine, kept = Memory(queues=1), make(name), []
+    world = World(
+        Above(memory), memory, engine=engine, merging=IN_GRO, hz=hz, cut=cut, slots=65, usecs_ps=200, rx_frames=99
+    )
+    world.napi.record = lambda poll: kept.append((len(poll["frames"]), engine.held_packets))
+    world.run(train)
+    assert kept == list(zip([64, 1], held, strict=True))
 
 
-def same(train, starts_ps, name, merging, hz, cut):
-    """The ledger, and whether each poll wants more, of both ways to poll."""
+def same(train, name, merging, hz, cut, *, late=False, shown=False, **moderation):
+    """The world in which `train` was polled, after comparing it with polls written out."""
     engines = [make(name) if name else None for _ in range(2)]
-    above = Stack()
-    written = Written(train, engines[0], merging, hz, above.write)
-    wanted_more = [written.poll(start_ps) for start_ps in starts_ps]
-    stack, ledger = Stack(), Ledger()
-    core, wants_more = polled(stack, Memory(queues=1), train, starts_ps, engines[1], merging, hz, cut, ledger)
-    assert wants_more == wanted_more
-    assert stack.packets == above.packets
-    assert core.now_ps == written.now_ps
+    by_hand = ByHand()
+    written = Written(train, engines[0], merging, hz, by_hand.hand_up, **moderation).run()
+    memory, polls = Memory(queues=1), []
+    above = Above(memory)
+    world = World(above, memory, engine=engines[1], merging=merging, hz=hz, cut=cut, late=late, **moderation)
+    if shown:
+        world.napi.record = polls.append
+    world.run(train)
+    core, ledger = world.core, world.ledger
+    assert above.packets == by_hand.packets
+    written.counts[Kind.STACK] += len(by_hand.packets)
     assert core.counts.tolist() == written.counts.tolist()
+    assert core.now_ps == written.now_ps
+    assert core.busy_ps == sum(end_ps - start_ps for start_ps, end_ps in written.polls)
     assert (ledger.booked == written.ledger.booked).all()
     assert ledger.counts["drop/ring-full"] == written.missed
     assert sorted(ledger.merge_sizes.elements()) == sorted(written.merge_sizes)
-    return ledger, wants_more
+    if shown:
+        assert [(poll["start_ps"], poll["end_ps"]) for poll in polls] == written.polls
+        assert sum(len(poll["frames"]) for poll in polls) == len(train) - written.missed
+        assert [packet["segments"] for poll in polls for packet in poll["packets"]] == [p[1] for p in above.packets]
+    return world
