@@ -7,7 +7,17 @@ from models.memory import END, FIRST, PIECE_BASE, PIECES, Memory
 from models.path import PathDraws
 from models.payload import SYNTHETIC
 from models.queue import Ports, join_queue, served, takes
-from models.train import ABSENT, FIRST_PIECE, FRAME_ID, PAYLOAD_BYTES, PIECE_COLUMNS, PIECE_COUNT, SOURCE, TIME_PS, FrameTrain
+from models.train import (
+    ABSENT,
+    FIRST_PIECE,
+    FRAME_ID,
+    PAYLOAD_BYTES,
+    PIECE_COLUMNS,
+    PIECE_COUNT,
+    SOURCE,
+    TIME_PS,
+    FrameTrain,
+)
 from sim.clock import Clock
 from sim.nodes.ledger import Ledger
 from sim.nodes.link import RoughCable

@@ -72,7 +72,6 @@ ENGINES = pytest.mark.parametrize(
 )
 
 
-
 @CUTS
 @ENGINES
 @given(choices=CHOICES, usecs=st.integers(0, 300), rx_frames=st.integers(1, 99), late=st.booleans())
