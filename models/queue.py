@@ -14,7 +14,6 @@ import numpy as np
 from models.memory import END, FIRST, OWN, PIECE_BASE, PIECES, Memory, Queue, has_room
 from models.offload.kernel import njit
 from models.offload.segment import fill, segments_of
-from models.payload import Payloads
 from models.train import ABSENT, FIRST_PIECE, HEAD_BYTES, PAYLOAD_BYTES, PIECE_COUNT, TAIL_BYTES, TIME_PS, Bytes, Ints
 from models.units import PS_PER_S, serialization_ps
 from models.wire import ethernet

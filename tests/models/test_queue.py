@@ -259,7 +259,7 @@ def test_without_room_nothing_is_done_and_what_is_short_is_said(full, inputs):
         while not line.tries_to_send(train):
             line.ports.make_room(line.number)
     waits = 3 + ROWS - 2 if full == "waiting" else 3
-    assert (line.sent, len(line.waiting)) == ((waits, 0) if inputs == 1 else (0, waits))  # with one, all that waits goes
+    assert (line.sent, len(line.waiting)) == ((waits, 0) if inputs == 1 else (0, waits))  # with one, all goes
 
 
 @given(
