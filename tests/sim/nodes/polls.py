@@ -81,6 +81,7 @@ class Written:
         self.counts = np.zeros(len(PROFILE.cost), np.int64)
         self.merge_sizes = []
         self.polls = []  # (start, end)
+        self.times = []  # when driver and engine were through with each packet
 
     def run(self):
         """Until nothing comes any more."""
@@ -148,6 +149,7 @@ class Written:
 
     def _hand_up(self, packets, spent):
         self.merge_sizes += packets.meta[packets.payload_bytes > 0, FRAME_COUNT].tolist()
+        self.times += [self.now_ps + work_ps(cost, PROFILE.hz) for cost in spent.tolist()]
         return self._hand_up_to(packets, spent, self.now_ps)
 
     def _jiffy(self):

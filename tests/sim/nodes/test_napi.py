@@ -144,5 +144,7 @@ def same(train, name, merging, hz, cut, *, late=False, shown=False, **moderation
     if shown:
         assert [(poll["start_ps"], poll["end_ps"]) for poll in polls] == written.polls
         assert sum(len(poll["frames"]) for poll in polls) == len(train) - written.missed
-        assert [packet["segments"] for poll in polls for packet in poll["packets"]] == [p[1] for p in above.packets]
+        packets = [packet for poll in polls for packet in poll["packets"]]
+        assert [packet["segments"] for packet in packets] == [segments for _, segments, _, _ in above.packets]
+        assert [packet["time_ps"] for packet in packets] == written.times
     return world
