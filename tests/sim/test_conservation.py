@@ -8,7 +8,6 @@ import pytest
 from models.forwarding.router import Verdict
 from models.train import FRAME_COUNT
 from sim.build import build
-from sim.nodes.router import Router
 from sim.scenario import parse
 
 OFFLOADS = {
@@ -90,7 +89,7 @@ def test_frames_and_bytes(offload, rough, ring, queue):
         assert (arrived == seen[name] + held + missed).all(), name
         handed_over = counted(counts, "port/in", "port/in-bytes")
         sent_on = counted(counts, "port/out", "port/out-bytes")
-        waiting = sum(frames_and_bytes(port.waiting) for port in ports_of(node))
+        waiting = sum(frames_and_bytes(port.waiting) for port in node.model.ports)
         dropped = counted(counts, "drop/queue-full", "port/dropped-bytes")
         assert (handed_over == sent_on + waiting + dropped).all(), name
         sent_by_all += sent_on
@@ -103,9 +102,3 @@ def test_frames_and_bytes(offload, rough, ring, queue):
     not_passed_on = seen["m"] - counted(router, "port/in", "port/in-bytes")
     assert not_passed_on.tolist() == [refused, router["router/refused-bytes"]]
     assert rough or not lost.any()
-
-
-def ports_of(node):
-    if isinstance(node.model, Router):
-        return node.model.ports
-    return (node.model.port,)
