@@ -23,6 +23,7 @@ from models.wire import ethernet
     LAST_DEPARTURE, CAME, CAME_BYTES, ACCEPTED, OUT_BYTES, DROPPED, DROPPED_BYTES, SWITCHES, TIES, LAST_RANK, LAST_TIME,
 ) = range(OWN, OWN + 11)  # fmt: skip
 ALWAYS = 1 << 62
+_ANY_TIME = np.int64(ALWAYS)  # not a literal: numba compiles a function anew for each of those it is called with
 
 # `ports` int64[ports, PORT_WORDS]: what does not change, and three words for the caller of a kernel
 (
@@ -132,7 +133,7 @@ def served(port, departures, state, meta, head, pieces, row, rank):
     first."""
     waiting = state[port[WAITING]]
     while port[INPUTS] == 1 and waiting[FIRST] < waiting[END]:
-        port[NEWS] += serve(port, departures, ALWAYS, port[MOST], state, meta, head, pieces, row, rank)
+        port[NEWS] += serve(port, departures, _ANY_TIME, port[MOST], state, meta, head, pieces, row, rank)
         if port[MOST] != ALWAYS and port[NEWS]:
             return False
     return True

@@ -49,7 +49,7 @@ from models.offload import kernel
 from models.train import ABSENT
 
 
-@njit
+@njit(inline="always")  # there is one caller, and LLVM would optimise all of it for each
 def run(core, cards, hosts, desks):
     """Go on until nothing is due within LIMIT: REST; WAIT if the core is beyond it; else what is wanted first."""
     while True:

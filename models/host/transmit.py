@@ -9,6 +9,8 @@ Checked by: tests/models/host/test_transmit.py; tests/sim/test_exactness.py, in 
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.cpu.costs import Kind, work_ps_compiled
 from models.host.sockets import (
     ACKS_SENT,
@@ -31,6 +33,7 @@ from models.tcp.transfer import in_transfer, next_timer_ps
 from models.train import ABSENT
 
 SENT, TELL, NO_ROOM = range(3)
+_ONLY_INPUT = np.int64(0)  # not a literal: numba would compile the queue anew for it
 _CLOSE_WAIT = int(State.CLOSE_WAIT)
 _ACK, _TX, _GSO_SEG = int(Kind.ACK), int(Kind.TX), int(Kind.GSO_SEG)
 
@@ -70,7 +73,7 @@ def transmit(host, hz, prices, counts, payloads, ports, departures, state, meta,
         write(packet[0], front[0], segment, at_ps, mine[IDENT], host.frame_ids[0])
         if not takes(port, packet, state):
             return NO_ROOM
-        join_queue(packet, front, pieces, payloads, 0, port, state, meta, head, pieces, row, rank)
+        join_queue(packet, front, pieces, payloads, _ONLY_INPUT, port, state, meta, head, pieces, row, rank)
         counts[kind] += 1
         words[ACKS_SENT] += pure_ack
         if frames > 1 and not words[TSO]:

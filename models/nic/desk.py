@@ -15,7 +15,7 @@ from models.compiled import JIT_DISABLED, StructRef, njit, structref
 from models.host.sockets import Tables
 from models.nic.poll import poll
 
-_FIELDS = (
+FIELDS = (
     "work", "state", "meta", "head", "pieces", "row", "rank", "routes", "drops", "ports", "macs", "departures",
     "verdict", "after", "spent", "prices", "counts", "scrap", "sizes", "booked", "opened", "setup", "book",
     "held_cells", "held_head", "held_state", "order", "held_pieces", "members", "member_head", "out_cells", "out_head",
@@ -33,12 +33,12 @@ class CompiledDesk(structref.StructRefProxy):
     """A Desk as compiled code reads it."""
 
 
-structref.define_proxy(CompiledDesk, DeskType, _FIELDS)
-PlainDesk = make_dataclass("PlainDesk", _FIELDS)
+structref.define_proxy(CompiledDesk, DeskType, FIELDS)
+PlainDesk = make_dataclass("PlainDesk", FIELDS)
 Desk: Any = PlainDesk if JIT_DISABLED else CompiledDesk  # made of arrays, in the order of poll's parameters
 
 
-@njit
+@njit(inline="always")  # LLVM optimises a function again with every one that calls it
 def poll_at(d):
     """`poll` with all that lies on the desk `d`."""
     return poll(

@@ -85,6 +85,7 @@ BUDGET = 64  # NAPI_POLL_WEIGHT, Linux include/linux/netdevice.h
 _FATE, _REASON, _CLOSE = range(3)
 _CLOSED_BY, _MARKED_CLOSE = range(2)
 _NAPI_POLL, _IRQ = int(Kind.NAPI_POLL), int(Kind.IRQ)
+_TIMER, _POLL_END = int(Why.TIMER), int(Why.POLL_END)
 
 
 @njit
@@ -157,7 +158,7 @@ def poll(
                         return FLUSH
                     setup[JIFFY] = work[NOW] * work[TICKS] // PS_PER_S
                     flow_table.flush(
-                        setup, book, book[LAST_TIME_PS], Why.TIMER if extent == OLD else Why.POLL_END, extent == OLD,
+                        setup, book, book[LAST_TIME_PS], _TIMER if extent == OLD else _POLL_END, extent == OLD,
                         held_cells, held_head, held_state, order, held_pieces, members, member_head, out_cells,
                         out_head, out_pieces, marks, scratch, captured, pattern, prefix,
                     )  # fmt: skip

@@ -59,6 +59,8 @@ from models.train import (
 from models.wire import checksum, innermost, ipv4, ipv6, tcp, udp
 from models.wire.octets import be32, octet, put16
 
+_NETWORK_TOO, _TRANSPORT_ONLY = np.bool_(True), np.bool_(False)  # not literals: numba compiles anew for each
+
 
 def cut(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     """The train with every packet longer than its segment size cut; a checksum left partial is completed."""
@@ -141,7 +143,7 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces, used):
             write_header(octets, row, cells, gap, j, start, n_bytes)
             for c in range(frame[HEAD_BYTES], len(octets)):
                 octets[c] = 0
-            write_checksums(octets, frame, payloads, out_pieces, True)
+            write_checksums(octets, frame, payloads, out_pieces, _NETWORK_TOO)
             at += 1
     return at, used
 
@@ -187,7 +189,7 @@ def copy_packet(cells, row, pieces, payloads, frame, octets, out_pieces, used):
                 out_pieces[used, c] = pieces[cells[FIRST_PIECE] + k, c]
             used += 1
     if cells[CSUM_STATE] == CSUM_PARTIAL and innermost.transport(cells) >= 0:
-        write_checksums(octets, frame, payloads, out_pieces, False)
+        write_checksums(octets, frame, payloads, out_pieces, _TRANSPORT_ONLY)
         frame[CSUM_STATE] = CSUM_NONE
     return used
 

@@ -142,11 +142,15 @@ class Napi:
         return self.nic.memory.generation, self.stack.sockets.endpoints.generation
 
     def desk(self) -> Any:
-        """Everything the kernels of its polls work on, with room for a poll in the engine."""
+        """Everything the kernels of its polls work on."""
+        return Desk(*self.arrays())
+
+    def arrays(self) -> tuple[Any, ...]:
+        """What lies on the desk, in the order of its FIELDS, with room for a poll in the engine."""
         memory, engine, ring, stack = self.nic.memory, self._engine, self.nic.ring.words, self.stack
         if not self._words[PACKETS]:  # else what it has delivered is still to go up from where it lies
             self._held = engine.reserve(BUDGET, BUDGET + ring[PIECES] - ring[PIECE_BASE], memory.head.shape[1])
-        return Desk(
+        return (
             self._work, *memory.arrays(), stack.routes, stack.drops, *stack.line_ends.tables, *self._books,
             *self._held, self._seen, *stack.sockets.tables, *SYNTHETIC,
         )  # fmt: skip

@@ -1,9 +1,10 @@
-"""The second kernel is compiled beside a run that wants it, and what is compiled is what the run calls."""
+"""Half of the kernels are compiled beside a run that wants them, and what is compiled is what the run calls."""
 
 import subprocess
 
 import pytest
 
+from models.nic import deliver
 from models.offload import flow_table
 from sim import warm
 from sim.execute import execute
@@ -27,7 +28,13 @@ class Started:
     """Stands for a process, and writes down what was asked of it."""
 
     def __init__(self, *_, **__):
-        self.asked, self.code = [], None
+        self.asked, self.code, self.stdout = [], None, self
+
+    def readline(self):
+        self.asked.append("readline")
+
+    def close(self):
+        self.asked.append("close")
 
     def poll(self):
         return self.code
@@ -46,39 +53,59 @@ def cold(monkeypatch, tmp_path):
     monkeypatch.setattr(warm, "JIT_DISABLED", False)
     monkeypatch.setattr(warm.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(subprocess, "Popen", Started)
+    monkeypatch.setattr(warm, "compile_deliveries", lambda scenario: None)
     return tmp_path
 
 
+KERNELS = (
+    flow_table.receive, flow_table.flush, flow_table.receive_seldom, flow_table.flush_seldom, deliver.hand_up,
+    deliver.pass_on,
+)  # fmt: skip
+
+
 def test_what_it_compiles_is_what_a_run_calls():
-    warm.compile_second()
-    compiled = flow_table.receive_seldom.signatures, flow_table.flush_seldom.signatures
-    result = execute(scenario("lro-hardware"))
-    assert result.fates["joined"]
-    assert (flow_table.receive_seldom.signatures, flow_table.flush_seldom.signatures) == compiled
+    warm.compile_beside(second=True)
+    warm.compile_deliveries(scenario("gro"))
+    compiled = [kernel.signatures for kernel in KERNELS]
+    for name in ("gro", "lro-hardware"):
+        assert execute(scenario(name)).fates["joined"]
+    assert [kernel.signatures for kernel in KERNELS] == compiled
 
 
-def test_only_who_wants_the_kernel_waits_for_it(cold):
-    with warm.SecondKernel([scenario("gro"), scenario("lro-hardware")]) as kernel:
-        assert kernel.is_compiling
-        kernel.ready_for(scenario("gro"))
-        assert kernel._process.asked == []
-        kernel.ready_for(scenario("lro-hardware"))
-        assert kernel._process.asked == ["wait"] and not kernel.is_compiling
-    assert kernel._process.asked == ["wait"]
+def test_only_who_wants_the_second_kernel_waits_for_it(cold):
+    with warm.Kernels([scenario("gro"), scenario("lro-hardware")]) as kernels:
+        assert kernels.is_compiling
+        kernels.ready_for(scenario("gro"))
+        assert kernels._process.asked == ["readline"]
+        kernels.ready_for(scenario("lro-hardware"))
+        assert kernels._process.asked == ["readline", "wait"] and not kernels.is_compiling
+
+
+def test_who_has_to_wait_comes_last_as_long_as_it_must(cold):
+    variants = {"lro-hardware": scenario("lro-hardware"), "gro": scenario("gro")}
+    with warm.Kernels(variants.values()) as kernels:
+        assert [name for name, _ in kernels.quickest_first(variants)] == ["gro", "lro-hardware"]
+        kernels.ready_for(variants["lro-hardware"])
+        assert [name for name, _ in kernels.quickest_first(variants)] == ["lro-hardware", "gro"]
 
 
 def test_a_run_that_ends_early_takes_it_along(cold):
-    with warm.SecondKernel([scenario("lro-hardware")]) as kernel:
+    with warm.Kernels([scenario("lro-hardware")]) as kernels:
         pass
-    assert kernel._process.asked == ["terminate", "wait"]
+    assert kernels._process.asked == ["terminate", "wait", "close"]
 
 
 def test_nothing_is_started_in_vain(cold, monkeypatch):
-    assert not warm.SecondKernel([scenario("gro")]).is_compiling
-    (cold / "offload").mkdir()
-    (cold / "offload" / "flow_table.receive_seldom-57.py311.nbi").touch()
-    assert not warm.SecondKernel([scenario("lro-hardware")]).is_compiling
+    def cached(name):
+        (cold / name).mkdir(exist_ok=True)
+        (cold / name / f"{name}-57.py311.nbi").touch()
+
+    cached("poll.poll")
+    assert not warm.Kernels([scenario("gro")]).is_compiling
+    assert warm.Kernels([scenario("lro-hardware")]).is_compiling
+    cached("flow_table.receive_seldom")
+    assert not warm.Kernels([scenario("lro-hardware")]).is_compiling
     monkeypatch.setattr(warm, "CACHE_FOLDER", cold / "none")
-    assert warm.SecondKernel([scenario("lro-hardware")]).is_compiling
+    assert warm.Kernels([scenario("gro")]).is_compiling
     monkeypatch.setattr(warm.os, "cpu_count", lambda: 1)
-    assert not warm.SecondKernel([scenario("lro-hardware")]).is_compiling
+    assert not warm.Kernels([scenario("lro-hardware")]).is_compiling
