@@ -36,7 +36,7 @@ BY_FLUSH = np.int64(-1)  # not a literal: numba compiles a function anew for eac
 AT_ANY_AGE = np.int64(-1)
 
 
-@njit
+@njit(nogil=True)
 def receive(
     setup,
     book,
@@ -158,7 +158,7 @@ def find(seldom, setup, held, bucket, row, cells):
     return ABSENT
 
 
-@njit
+@njit(nogil=True)
 def flush(
     setup,
     book,

@@ -32,4 +32,5 @@ def execute(monkeypatch) -> types.SimpleNamespace:
     module = types.ModuleType("sim.execute")
     module.execute = run
     monkeypatch.setitem(sys.modules, "sim.execute", module)
+    monkeypatch.setattr("sim.warm.JIT_DISABLED", True)  # nothing is simulated, so nothing needs to be compiled
     return spy
