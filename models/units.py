@@ -13,6 +13,7 @@ PS_PER_NS = 10**3
 PS_PER_US = 10**6
 PS_PER_MS = 10**9
 PS_PER_S = 10**12
+NEVER = 1 << 62  # later than any time [ps]
 BPS_PER_GBPS = 10**9
 BYTES_PER_MIB = 2**20
 

@@ -11,8 +11,6 @@ from typing import cast
 import simpy
 from simpy.events import Event, EventPriority
 
-NEVER = 1 << 62  # later than any time [ps]
-
 
 class Alarm:
     """One component's wake-up: at most one is pending; setting it again moves it."""

@@ -44,9 +44,10 @@ from models.cores.words import (
 from models.host.sockets import READY, TIMER_PS
 from models.nic import words as nic
 from models.nic.desk import poll_at
-from models.nic.moderation import NEVER, arm, mask
+from models.nic.moderation import arm, mask
 from models.offload import kernel
 from models.train import ABSENT
+from models.units import NEVER
 
 
 @njit(inline="always")  # there is one caller, and LLVM would optimise all of it for each

@@ -32,7 +32,7 @@ from models.cores.words import (
 )
 from models.memory import END, FIRST, PIECE_BASE, PIECES, has_room
 from models.nic import words as nic
-from models.nic.moderation import NEVER, look_again
+from models.nic.moderation import look_again
 from models.offload import kernel
 from models.queue import (
     DELAY_PS,
@@ -50,6 +50,7 @@ from models.queue import (
     serve,
 )
 from models.train import ABSENT, TIME_PS
+from models.units import NEVER
 
 
 @njit

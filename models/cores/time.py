@@ -22,10 +22,10 @@ from models.cores.words import (
     READER_ENDS,
 )
 from models.host.sockets import READY, TIMER_PS
-from models.nic.moderation import NEVER
 from models.nic.words import INTERRUPT_AT, TIMER_AT
 from models.offload.kernel import njit
 from models.train import ABSENT
+from models.units import NEVER
 
 
 @njit

@@ -18,8 +18,6 @@ from models.packet import Route
 from models.tcp.endpoint import Endpoints
 from models.train import ABSENT, COLUMNS, HEAD_WIDTH, Bytes, Ints
 
-NEVER = 1 << 62
-
 # `words` int64[HOST_WORDS]: of the host
 (
     PORT,  # number of the port its packets leave by

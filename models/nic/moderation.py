@@ -13,8 +13,7 @@ from models.memory import END, FIRST, KEPT, NEXT
 from models.nic.words import ARMED, ARRIVING, CLOSE_AT, INTERRUPT_AT, RING, RX_FRAMES, RX_WAIT, SETTLES
 from models.offload.kernel import njit
 from models.train import TIME_PS
-
-NEVER = 1 << 62
+from models.units import NEVER
 
 
 @njit

@@ -16,11 +16,11 @@ from models.tcp import doors, receiver, rtt, transfer
 from models.tcp.config import TcpConfig
 from models.tcp.endpoint import FIELDS, Endpoints
 from models.tcp.output import tsval
-from models.tcp.receiver import NEVER
 from models.tcp.segment import ACK, FIN, PAYLOAD_BYTES, RST, SEGMENT_WORDS, SYN, Segment, segment_of, write_words
 from models.tcp.sender import UNLIMITED, acknowledge, bytes_acked, set_mss
 from models.tcp.sequence import WIRE_MASK, unwrapped
 from models.tcp.states import Event, State, after
+from models.units import NEVER
 
 __all__ = ["UNLIMITED", "Connection"]
 

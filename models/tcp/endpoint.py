@@ -18,12 +18,13 @@ import numpy as np
 from models.tcp.config import TcpConfig
 from models.tcp.congestion import ALGORITHMS
 from models.tcp.congestion.algorithm import INFINITE_SSTHRESH
-from models.tcp.receiver import NEVER, first_peer_mss, scale_by
+from models.tcp.receiver import first_peer_mss, scale_by
 from models.tcp.segment import SEGMENT_WORDS
 from models.tcp.sender import set_mss
 from models.tcp.sequence import WIRE_MASK
 from models.tcp.states import State
 from models.tcp.transfer import most_packets
+from models.units import NEVER
 
 _CONNECTION = (  # transfer.py, output.py, connection.py
     "state",

@@ -14,8 +14,7 @@ functions at the end, for the handshake, are plain Python.
 """
 
 from models.offload.kernel import njit
-
-NEVER = 1 << 62
+from models.units import NEVER
 
 _DEFAULT_MSS = 536  # TCP_MSS_DEFAULT, Linux include/net/tcp.h
 _MIN_MSS = 88  # TCP_MIN_MSS

@@ -20,8 +20,8 @@ from models.tcp import rtt
 from models.tcp.config import HEADER_BYTES, MAX_IP_BYTES
 from models.tcp.congestion import algorithm
 from models.tcp.output import TICK_PS, emit
-from models.tcp.receiver import NEVER
 from models.tcp.segment import FIN, PSH
+from models.units import NEVER
 
 UNLIMITED = 1 << 60  # an application that never runs out of bytes
 

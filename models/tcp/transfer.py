@@ -16,7 +16,7 @@ import numpy as np
 
 from models.offload.kernel import njit
 from models.tcp.output import TICK_PS, send_ack
-from models.tcp.receiver import NEVER, accept, consume
+from models.tcp.receiver import accept, consume
 from models.tcp.segment import (
     ACK,
     ACK_SEQ,
@@ -37,6 +37,7 @@ from models.tcp.segment import (
 from models.tcp.sender import acknowledge, on_persist, on_rto, pump
 from models.tcp.sequence import WIRE_MASK, unwrapped
 from models.tcp.states import TRANSITIONS, Event, State
+from models.units import NEVER
 
 _HALF = 1 << 31
 _ESTABLISHED, _LAST_ACK, _TIME_WAIT = int(State.ESTABLISHED), int(State.LAST_ACK), int(State.TIME_WAIT)

@@ -36,8 +36,8 @@ from models.host.sockets import HOST_WORDS, TIMER_PS
 from models.nic.words import AT_PORT, GROW, GROW_SOCKETS, HZ, NO_ROOM, TELL, WORDS
 from models.queue import Ports
 from models.train import ABSENT, Ints
-from models.units import PS_PER_MS
-from sim.clock import NEVER, Alarm, Clock
+from models.units import NEVER, PS_PER_MS
+from sim.clock import Alarm, Clock
 from sim.nodes.napi import Napi
 from sim.nodes.port import Port
 from sim.nodes.stack import Stack

@@ -21,7 +21,7 @@ from models.tcp.connection import Connection
 from models.tcp.segment import segment_of
 from models.tcp.states import State
 from models.train import ABSENT, L4, FrameTrain
-from sim.clock import NEVER
+from models.units import NEVER
 from sim.nodes.core import Core
 from sim.nodes.ledger import Ledger
 from sim.nodes.port import Port

@@ -36,7 +36,7 @@ from models.offload.engine import Engine
 from models.offload.why import Why
 from models.payload import SYNTHETIC
 from models.train import ABSENT, CSUM_NONE, CSUM_VERIFIED, TIME_PS, FrameTrain, Ints
-from sim.clock import NEVER
+from models.units import NEVER
 from sim.nodes.ledger import Ledger
 
 

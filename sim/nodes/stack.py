@@ -9,7 +9,7 @@ from models.host.sockets import Sockets
 from models.queue import Ports
 from models.tcp.endpoint import Endpoints
 from models.train import ABSENT, FrameTrain, Ints
-from sim.clock import NEVER
+from models.units import NEVER
 from sim.nodes.port import Port
 
 

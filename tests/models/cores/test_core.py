@@ -25,9 +25,9 @@ from models.cores.words import (
 )
 from models.host.sockets import HOST_WORDS, READY, TIMER_PS
 from models.nic import words as nic
-from models.nic.moderation import NEVER
 from models.nic.poll import BUDGET
 from models.train import ABSENT
+from models.units import NEVER
 
 NOW_PS = 1000
 

@@ -24,11 +24,10 @@ from models.cores.words import (
 )
 from models.memory import Memory
 from models.nic import words as nic
-from models.nic.moderation import NEVER
 from models.payload import SYNTHETIC
 from models.queue import FAR_CARD, NEWS, Ports, join_queue
 from models.train import ABSENT, FRAME_ID, HEAD_BYTES, PAYLOAD_BYTES, TIME_PS, FrameTrain
-from models.units import serialization_ps
+from models.units import NEVER, serialization_ps
 
 RATE_BPS, DELAY_PS, LIMIT_FRAMES = 8 * 10**9, 1000, 3
 SHORTEST_PS = serialization_ps(wire_bytes=84, rate_bps=RATE_BPS)

@@ -30,12 +30,11 @@ from models.tcp.endpoint import Endpoints
 from models.tcp.segment import ACK, FIN, PSH, Segment, write_words
 from models.tcp.states import State
 from models.train import ABSENT, FRAME_ID, HEAD_BYTES, TIME_PS
-from models.units import serialization_ps
+from models.units import NEVER, serialization_ps
 
 PROFILE = PROFILES["2008-xeon-10g"]
 PRICES = np.array(PROFILE.cost, np.int64)
 PRICES[Kind.TX] = 12_345_678  # for a sender is free in that profile
-NEVER = 1 << 62
 START_PS, IDENT_FIRST, FRAME_FIRST, MSS = 1_000_000, 65_530, 50, 1000
 ROUTE = Route(
     source_mac=bytes(6), destination_mac=bytes(6), source=ip_address("10.0.0.1"), destination=ip_address("10.0.0.2"),

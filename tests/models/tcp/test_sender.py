@@ -5,10 +5,10 @@ import pytest
 from models.tcp import rtt, sender
 from models.tcp.config import TcpConfig
 from models.tcp.endpoint import Endpoints
-from models.tcp.receiver import NEVER
 from models.tcp.segment import ACK, FIN, FLAGS, PAYLOAD_BYTES, PSH, RETRANSMISSION, SEQ
 from models.tcp.sender import UNLIMITED
 from models.tcp.sequence import unwrapped
+from models.units import NEVER
 
 MS = 10**9
 MSS = 1448

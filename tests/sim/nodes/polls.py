@@ -16,11 +16,11 @@ from models.packet import Route, packet
 from models.payload import SYNTHETIC
 from models.tcp.segment import ACK, PSH, Segment
 from models.train import ABSENT, CSUM_STATE, CSUM_VERIFIED, FRAME_COUNT, L3, L4, PROTOCOL, RX_HASH, join
-from models.units import PS_PER_S
+from models.units import NEVER, PS_PER_S
 from models.wire import ipv4
 from models.wire.checksum import ipv4_header
 from models.wire.octets import put16
-from sim.clock import NEVER, Clock
+from sim.clock import Clock
 from sim.nodes.core import Core
 from sim.nodes.cores import Cores
 from sim.nodes.ledger import Ledger

@@ -17,8 +17,8 @@ from models.tcp.connection import Connection
 from models.tcp.endpoint import Endpoints
 from models.tcp.segment import ACK, Segment
 from models.train import ABSENT, join
-from models.units import serialization_ps
-from sim.clock import NEVER, Clock
+from models.units import NEVER, serialization_ps
+from sim.clock import Clock
 from sim.nodes.core import Core
 from sim.nodes.cores import Cores
 from sim.nodes.host import Host

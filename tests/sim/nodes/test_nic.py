@@ -10,7 +10,7 @@ from models.nic.moderation import arm, mask
 from models.nic.ring import give_back, settle
 from models.nic.words import CSUM, WORDS
 from models.train import FRAME_ID, HEAD_BYTES, PAYLOAD_BYTES, TIME_PS, FrameTrain
-from sim.clock import NEVER
+from models.units import NEVER
 from sim.nodes.ledger import Ledger
 from sim.nodes.nic import Nic, NicSettings
 
