@@ -129,6 +129,10 @@ def enter(before_ps, world, ports, departures, state, meta, head, pieces, row, r
     there was any. SHORT_PORT: a port whose far queue has no room."""
     world[SHORT_PORT] = ABSENT
     came_through = False
+    for k in range(len(ports)):  # what arrives somewhere before may let a core act, whose frames then enter before
+        waiting = state[ports[k, WAITING]]
+        if ports[k, INPUTS] > 1 and waiting[FIRST] < waiting[END]:
+            before_ps = min(before_ps, promise_ps(ports[k], before_ps, state, meta, row))
     for k in range(len(ports)):
         port = ports[k]
         waiting = state[port[WAITING]]
