@@ -67,6 +67,21 @@ def arrivals(choices, destinations=("10.0.0.2", "10.0.0.2")):
     return train
 
 
+class FarEnd:
+    """Keeps what the host sends."""
+
+    number = ABSENT
+
+    def __init__(self, memory):
+        self.arriving = memory.queue()
+
+    def hears_from(self, port, *, late=False):
+        pass
+
+    def announced(self, frames):
+        pass
+
+
 class Written:
     """The same polls, with whole takes of a list and `Engine.receive`, and the interrupts between them.
 

@@ -1,9 +1,14 @@
 """A reader is preempted by a poll, ends later by as much, and only then takes effect; a core runs ahead of the clock
 only as far as all is known that can reach it, and not past an end of measuring."""
 
+import sys
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from polls import FarEnd
 
 from models.cores.words import READER, READER_ENDS
 from models.cpu.costs import Kind, work_ps
@@ -51,21 +56,6 @@ def route(own, other, *, swapped=False):
         source_mac=bytes(6), destination_mac=bytes(6), source=source, destination=destination, source_port=own,
         destination_port=other, stream=1,
     )  # fmt: skip
-
-
-class FarEnd:
-    """Keeps what the host sends."""
-
-    number = ABSENT
-
-    def __init__(self, memory):
-        self.arriving = memory.queue()
-
-    def hears_from(self, port, *, late=False):
-        pass
-
-    def announced(self, frames):
-        pass
 
 
 class World:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from polls import PROFILE, World, Written
+from polls import PROFILE, FarEnd, World, Written
 
 from models.cpu.costs import Kind, work_ps
 from models.cpu.receive import IN_DRIVER_LRO, IN_GRO, PLAIN
@@ -27,7 +27,7 @@ from models.tcp.config import TcpConfig
 from models.tcp.connection import Connection
 from models.tcp.endpoint import Endpoints
 from models.tcp.segment import ACK, FIN, PSH, RST, SYN, Segment, segment_of
-from models.train import ABSENT, CSUM_STATE, CSUM_VERIFIED, FRAME_ID, HEAD_BYTES, L4, RX_HASH, TIME_PS, join
+from models.train import CSUM_STATE, CSUM_VERIFIED, FRAME_ID, HEAD_BYTES, L4, RX_HASH, TIME_PS, join
 from sim.nodes.host import Host, Socket
 from sim.nodes.ledger import Ledger
 from sim.nodes.link import Cable
@@ -94,19 +94,6 @@ def arrivals(choices):
     train.meta[:, CSUM_STATE] = CSUM_VERIFIED
     hash_rows(train.head, train.meta, train.meta[:, RX_HASH])
     return train
-
-
-class FarEnd:
-    number = ABSENT
-
-    def __init__(self, memory):
-        self.arriving = memory.queue()
-
-    def hears_from(self, port, *, late=False):
-        pass
-
-    def announced(self, frames):
-        pass
 
 
 class Machine(Host):
