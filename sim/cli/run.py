@@ -17,7 +17,6 @@ from sim.cli.inputs import INPUTS_HELP, split
 if TYPE_CHECKING:
     from sim.results import Finished, RunResult
     from sim.scenario import Scenario
-    from sim.warm import Kernels
 
 Progress = Callable[[float], None]
 
@@ -106,17 +105,17 @@ def _names(scenario: "Scenario", args: argparse.Namespace) -> list[str]:
 
 
 def _run_all(scenarios: Sequence["Scenario"], args: argparse.Namespace) -> list[dict[str, object]]:
+    from sim import warm
     from sim.scenario import variant
-    from sim.warm import Kernels
 
     resolved = [{name: variant(scenario, name) for name in _names(scenario, args)} for scenario in scenarios]
-    with Kernels(each for variants in resolved for each in variants.values()) as kernels:
-        return [_run(scenario, variants, args, kernels) for scenario, variants in zip(scenarios, resolved, strict=True)]
+    if warm.is_needed():
+        with _progress("compiling, this once", quiet=args.quiet):
+            warm.compile_for(each for variants in resolved for each in variants.values())
+    return [_run(scenario, variants, args) for scenario, variants in zip(scenarios, resolved, strict=True)]
 
 
-def _run(
-    scenario: "Scenario", variants: dict[str, "Scenario"], args: argparse.Namespace, kernels: "Kernels"
-) -> dict[str, object]:
+def _run(scenario: "Scenario", variants: dict[str, "Scenario"], args: argparse.Namespace) -> dict[str, object]:
     """Runs these variants of one scenario and leaves its folder; the report for `--json`."""
     from sim import results
     from sim.execute import execute
@@ -128,15 +127,13 @@ def _run(
             with _writing(args.out):
                 prefix = f".{scenario.name}.pcap."
                 captures = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix, dir=args.out)))
-        for name, resolved in kernels.quickest_first(variants):
+        for name, resolved in variants.items():
             pcap_dir = captures / name if captures else None
             if pcap_dir:
                 pcap_dir.mkdir()
             with _progress(f"{scenario.name} {name}", quiet=args.quiet) as progress:
-                kernels.ready_for(resolved)
                 result = execute(resolved, variant=name, progress=progress, pcap_dir=pcap_dir)
             finished.append(results.Finished(resolved, result))
-            finished.sort(key=lambda each: list(variants).index(each.result.variant))
             figures = None if args.no_plots or len(finished) < len(variants) else _figures(quiet=args.quiet)
             with _writing(args.out):
                 place = results.write(args.out, finished, figures=figures, captures=captures)
