@@ -24,7 +24,7 @@ from models.host.sockets import (
     next_reader,
     queue_reader,
 )
-from models.host.transmit import NO_ROOM, SENT, begin_to_send, is_plain, transmit
+from models.host.transmit import begin_to_send, is_plain, transmit
 from models.nic import words as nic
 from models.nic.desk import host_of
 from models.payload import Payloads
@@ -73,9 +73,9 @@ def go_on_returning(core, desk):
             host, desk.work[nic.HZ], desk.prices, counts, Payloads(desk.captured, desk.pattern, desk.prefix),
             desk.ports, desk.departures, desk.state, desk.meta, desk.head, desk.pieces, desk.row, desk.rank,
         )  # fmt: skip
-        if status != SENT:
+        if status != nic.FLUSHED:
             desk.work[nic.AT_PORT] = host.words[PORT]
-            return nic.NO_ROOM if status == NO_ROOM else nic.TELL
+            return status
         core[OWED] += host.words[SEND_COST]
     core[READER] = ABSENT
     if readable_bytes(endpoint) > 0:

@@ -24,6 +24,7 @@ from models.host.sockets import (
     TIMER_PS,
     TSO,
 )
+from models.nic.words import FLUSHED, NO_ROOM, TELL
 from models.offload.kernel import njit
 from models.packet import write
 from models.queue import join_queue, served, takes
@@ -32,7 +33,6 @@ from models.tcp.states import State
 from models.tcp.transfer import in_transfer, next_timer_ps
 from models.train import ABSENT
 
-SENT, TELL, NO_ROOM = range(3)
 _ONLY_INPUT = np.int64(0)  # not a literal: numba would compile the queue anew for it
 _CLOSE_WAIT = int(State.CLOSE_WAIT)
 _ACK, _TX, _GSO_SEG = int(Kind.ACK), int(Kind.TX), int(Kind.GSO_SEG)
@@ -53,7 +53,7 @@ def begin_to_send(host, number, at_ps):
 
 @njit
 def transmit(host, hz, prices, counts, payloads, ports, departures, state, meta, head, pieces, row, rank):
-    """Go on sending; SENT when all is on its way and SEND_COST is the whole work. TELL: the far end wants to hear of
+    """Go on sending; FLUSHED when all is on its way and SEND_COST is the whole work. TELL: the far end wants to hear of
     frames first; NO_ROOM: the port's words say where."""
     words = host.words
     number, port = words[SENDING], ports[words[PORT]]
@@ -88,4 +88,4 @@ def transmit(host, hz, prices, counts, payloads, ports, departures, state, meta,
     endpoint.out_rows = 0
     words[SENDING] = ABSENT
     words[TIMER_PS] = min(words[TIMER_PS], next_timer_ps(endpoint))
-    return SENT
+    return FLUSHED

@@ -13,8 +13,7 @@ from __future__ import annotations
 from models.cpu.costs import Kind, work_ps_compiled
 from models.forwarding.router import forward
 from models.host.sockets import COMES_AT_PS, PORT, SEND_COST, SENDING, find, wake_reader
-from models.host.transmit import NO_ROOM as NO_ROOM_TO_SEND
-from models.host.transmit import SENT, begin_to_send, is_plain, transmit
+from models.host.transmit import begin_to_send, is_plain, transmit
 from models.nic.words import (
     AT_PORT,
     COST,
@@ -88,9 +87,9 @@ def hand_up(
             status = transmit(
                 host, work[HZ], prices, counts, payloads, ports, departures, state, meta, head, pieces, row, rank
             )
-            if status != SENT:
+            if status != FLUSHED:
                 work[AT_PORT] = words[PORT]
-                return NO_ROOM if status == NO_ROOM_TO_SEND else TELL
+                return status
             work[EXTRA] += words[SEND_COST]
             if readable_bytes(host.endpoints[number]) > 0:
                 wake_reader(host, number)

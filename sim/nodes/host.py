@@ -12,7 +12,8 @@ from models.host.sockets import (
     TIMER_PS,
     Sockets,
 )
-from models.host.transmit import NO_ROOM, SENT, transmit
+from models.host.transmit import transmit
+from models.nic.words import FLUSHED, NO_ROOM
 from models.packet import FRAMES, OTHERWISE, PORTS, Route, read_options
 from models.payload import SYNTHETIC
 from models.queue import Ports
@@ -132,7 +133,7 @@ class Host(Stack):
                 *ends.memory.arrays(),
             )  # fmt: skip
             self.ports[0].tell()
-            if status == SENT:
+            if status == FLUSHED:
                 return int(self._words[SEND_COST])
             if status == NO_ROOM:
                 ends.make_room(self.ports[0].number)

@@ -20,8 +20,9 @@ from models.host.sockets import (
     TIMER_PS,
     Sockets,
 )
-from models.host.transmit import NO_ROOM, SENT, TELL, begin_to_send, is_plain, transmit
+from models.host.transmit import begin_to_send, is_plain, transmit
 from models.memory import Memory
+from models.nic.words import FLUSHED, NO_ROOM, TELL
 from models.packet import Route, packet
 from models.payload import SYNTHETIC
 from models.queue import NEWS, Ports, join_queue, served, takes
@@ -116,7 +117,7 @@ class Sender:
         """Call until all is sent, doing each time what is wanted."""
         begin_to_send(self.host, 0, START_PS)
         told = 0
-        while not self.statuses or self.statuses[-1] != SENT:
+        while not self.statuses or self.statuses[-1] != FLUSHED:
             status = transmit(
                 self.host, PROFILE.hz, PRICES, self.counts, SYNTHETIC, line.ends.words, line.ends.departures,
                 *line.memory.arrays(),
@@ -153,10 +154,10 @@ def test_a_burst_against_packets_one_by_one(tso, kinds, most, rows):
 @pytest.mark.parametrize(
     ("most", "rows", "statuses"),
     [
-        (None, 256, {SENT}),
-        (None, 1, {NO_ROOM, SENT}),
-        (1, 256, {TELL, SENT}),
-        (1, 1, {TELL, NO_ROOM, SENT}),
+        (None, 256, {FLUSHED}),
+        (None, 1, {NO_ROOM, FLUSHED}),
+        (1, 256, {TELL, FLUSHED}),
+        (1, 1, {TELL, NO_ROOM, FLUSHED}),
     ],
 )
 def test_the_bursts_above_are_interrupted_for_either_reason(most, rows, statuses):
