@@ -173,17 +173,16 @@ def write_stamps(row, at, segment):
 (
     PORTS,  # source << 16 | destination; ABSENT: not TCP
     OTHERWISE,  # 1: there are options in another form than two NOPs and timestamps
-    SPENT,  # work done when the packet comes up [1/10,000 cycle]
     FRAMES,
     SEEN_WORDS,
-) = range(seg.SEGMENT_WORDS, seg.SEGMENT_WORDS + 5)
+) = range(seg.SEGMENT_WORDS, seg.SEGMENT_WORDS + 4)
 
 
 @njit
-def look(cells, row, spent, words):
+def look(cells, row, words):
     """Write what TCP reads of one packet to `words` int64[SEEN_WORDS]."""
     words[PORTS] = ABSENT
-    words[SPENT], words[FRAMES] = spent, cells[FRAME_COUNT]
+    words[FRAMES] = cells[FRAME_COUNT]
     if cells[PROTOCOL] != tcp.PROTOCOL or cells[L4] < 0:
         return
     l4 = cells[L4]

@@ -16,11 +16,11 @@ from models.cpu.costs import Kind, work_ps_compiled
 from models.host.sockets import (
     ASLEEP,
     PORT,
-    READ,
     READING,
     SEND_COST,
     SENDING,
     WOKEN,
+    end_call,
     next_reader,
     queue_reader,
 )
@@ -64,8 +64,7 @@ def go_on_returning(core, desk):
             desk.work[nic.AT_PORT] = number
             return nic.GROW_SOCKETS
         read(endpoint, mine[READING], core[NOW], host.stretches[number], host.out)
-        mine[READ] += mine[READING]
-        mine[READING] = ABSENT
+        end_call(mine)
         begin_to_send(host, number, core[NOW])
     if host.words[SENDING] != ABSENT:
         counts = desk.counts if core[NOW] >= core[MEASURED_FROM] else desk.scrap

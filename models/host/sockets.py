@@ -143,6 +143,13 @@ def wake_reader(host, number):
 
 
 @njit
+def end_call(mine):
+    """The receive call of the connection with row `mine` of `sockets` returns; its bytes are read."""
+    mine[READ] += mine[READING]
+    mine[READING] = ABSENT
+
+
+@njit
 def queue_reader(host, number):
     """The core will get to this reader after those that are ready already; nobody is ready twice."""
     words = host.words

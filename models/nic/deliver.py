@@ -97,7 +97,7 @@ def hand_up(
         if k == work[PACKETS]:
             book_extra(work)
             return FLUSHED
-        look(packets[k], heads[k], spent[k], seen)
+        look(packets[k], heads[k], seen)
         number = find(host.by_ports, seen[PORTS])
         is_ours = number != ABSENT and not seen[OTHERWISE] and not seen[seg.FLAGS] & _ODD_FLAGS
         if is_ours and is_plain(host.endpoints[number]):

@@ -11,6 +11,7 @@ from models.host.sockets import (
     SEND_COST,
     TIMER_PS,
     Sockets,
+    end_call,
 )
 from models.host.transmit import transmit
 from models.nic.words import FLUSHED, NO_ROOM
@@ -115,11 +116,9 @@ class Host(Stack):
 
     def finish_reading(self, number: int, now_ps: int) -> None:
         words, socket = self.sockets.sockets[number], self._sockets[number]
-        n_bytes = int(words[READING])
-        socket.connection.read(n_bytes, now_ps)
+        socket.connection.read(int(words[READING]), now_ps)
         socket.close_after_peer(now_ps)
-        words[READ] += n_bytes
-        words[READING] = ABSENT
+        end_call(words)
         self.sockets.send_from(number, now_ps)
 
     def _send(self, number: int, at_ps: int) -> int:

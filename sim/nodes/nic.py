@@ -72,7 +72,6 @@ class Nic:
         max_train_frames: int | None,
     ) -> None:
         self.number = number
-        self.slots = settings.rx_ring_frames
         self._wait_ps = max(settings.rx_usecs_ps, 1)
         if hardware_lro is not None and hardware_lro.timer_ps:
             self._wait_ps = min(self._wait_ps, hardware_lro.timer_ps)
@@ -85,7 +84,7 @@ class Nic:
         self.ring = self.arriving if hardware_lro is None else memory.queue()
         self.on_arrival: Callable[[], None] = lambda: None
         words[[RING, ARRIVING, SETTLES]] = self.ring.index, self.arriving.index, hardware_lro is None
-        words[[RX_WAIT, RX_FRAMES, SLOTS]] = self._wait_ps, settings.rx_frames, self.slots
+        words[[RX_WAIT, RX_FRAMES, SLOTS]] = self._wait_ps, settings.rx_frames, settings.rx_ring_frames
         words[CSUM] = CSUM_VERIFIED if settings.rx_checksum else CSUM_NONE
         words[[LINE, ARMED]] = ABSENT, 1
         words[[INTERRUPT_AT, TIMER_AT, CLOSE_AT]] = NEVER
@@ -155,7 +154,7 @@ class Nic:
                 continue
             known = min(before_ps, self._words[CLOSE_AT] + 1)
             words[USED] = ring[USED]
-            settle(self.arriving.state, memory.meta, memory.head, known, self.slots, self._words[CSUM])
+            settle(self.arriving.state, memory.meta, memory.head, known, self._words[SLOTS], self._words[CSUM])
             ring[USED] = words[USED]
             self._merge(self.arriving.rows(words[FIRST], words[KEPT]))
             words[FIRST] = words[KEPT] = words[NEXT]

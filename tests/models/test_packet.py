@@ -10,7 +10,6 @@ from models.packet import (
     OTHERWISE,
     PORTS,
     SEEN_WORDS,
-    SPENT,
     Route,
     look,
     packet,
@@ -58,7 +57,7 @@ def heard_of(train):
     seen = np.full((len(train), SEEN_WORDS), 77, np.int64)  # somebody else's before
     heard = []
     for k in range(len(train)):
-        look(train.meta[k], train.head[k], k, seen[k])
+        look(train.meta[k], train.head[k], seen[k])
         words = seen[k].tolist()
         heard.append(segment_of(words))
         if words[OTHERWISE]:
@@ -142,7 +141,6 @@ def test_each_packet_is_read_for_itself_whatever_was_there_before(segments, vers
     trains = [packet(said, route(version), time_ps=0, ident=0, frame_id=0) for said in segments]
     together, seen = heard_of(join(trains))
     assert together == [heard_of(train)[0][0] for train in trains]
-    assert seen[:, SPENT].tolist() == list(range(len(trains)))
     assert seen[:, FRAMES].tolist() == [train.meta[0, FRAME_COUNT] for train in trains]
 
 
@@ -152,8 +150,8 @@ def test_what_is_not_tcp_has_no_ports(cells):
     for column, value in cells.items():
         train.meta[0, column] = value
     seen = np.full((1, SEEN_WORDS), 77, np.int64)
-    look(train.meta[0], train.head[0], 5, seen[0])
-    assert seen[0, [PORTS, SPENT, FRAMES]].tolist() == [ABSENT, 5, 1]
+    look(train.meta[0], train.head[0], seen[0])
+    assert seen[0, [PORTS, FRAMES]].tolist() == [ABSENT, 1]
 
 
 STAMPS = bytes((8, 10)) + (3).to_bytes(4, "big") + (4).to_bytes(4, "big")

@@ -142,7 +142,7 @@ class ByHand:
         work = 0
         for k in range(len(packets)):
             seen = np.zeros(SEEN_WORDS, np.int64)
-            look(packets.meta[k], packets.head[k], 0, seen)
+            look(packets.meta[k], packets.head[k], seen)
             self.counts[Kind.STACK] += 1
             work += PROFILE.cost[Kind.STACK]
             at_ps = began_ps + work_ps(int(spent[k]) + work, PROFILE.hz)

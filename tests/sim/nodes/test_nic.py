@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.memory import FIRST, KEPT, Memory
 from models.nic.moderation import arm, mask
 from models.nic.ring import give_back, settle
-from models.nic.words import CSUM, WORDS
+from models.nic.words import CSUM, SLOTS, WORDS
 from models.train import FRAME_ID, HEAD_BYTES, PAYLOAD_BYTES, TIME_PS, FrameTrain
 from models.units import NEVER
 from sim.nodes.ledger import Ledger
@@ -75,7 +75,7 @@ def test_whoever_serves_the_card_hears_of_an_earlier_interrupt_and_of_nothing_el
 def take(card, *, before_ps, budget):
     """What a poll takes, by number."""
     ring, memory = card.ring, card.memory
-    settle(ring.state, memory.meta, memory.head, before_ps, card.slots, card.words[CSUM])
+    settle(ring.state, memory.meta, memory.head, before_ps, card.words[SLOTS], card.words[CSUM])
     first, n = ring.state[FIRST], min(budget, ring.state[KEPT] - ring.state[FIRST])
     give_back(ring.state, memory.meta, first, n)
     ring.state[FIRST] += n
