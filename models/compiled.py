@@ -26,6 +26,7 @@ from typing import Any, TypeVar, overload
 
 CACHE_NAME = "receive-offload-sim"
 KEPT_FOLDERS = 3  # a few branches side by side stay warm
+IN_USE_S = 3600  # so long before the newest: a process may still be compiling into it
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -71,7 +72,9 @@ def cache_root() -> Path:
 
 
 def prune(root: Path, *, keep: int) -> None:
-    """Remove all but the `keep` most recently used folders below `root`; another process may be doing the same."""
+    """Remove all but the `keep` most recently used folders below `root`, and those that may be in use.
+
+    Another process may be doing the same."""
 
     def last_use(folder: Path) -> float:
         try:
@@ -81,7 +84,8 @@ def prune(root: Path, *, keep: int) -> None:
 
     folders = sorted((f for f in root.iterdir() if f.is_dir()), key=last_use, reverse=True)
     for folder in folders[keep:]:
-        shutil.rmtree(folder, ignore_errors=True)
+        if last_use(folders[0]) - last_use(folder) > IN_USE_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def set_cache_folder(models: Path) -> Path:

@@ -105,6 +105,14 @@ def test_key_depends_on_names_and_contents(tmp_path):
 def test_the_newest_folders_are_kept(tmp_path):
     for age, name in enumerate("abcde"):
         (tmp_path / name).mkdir()
-        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+        os.utime(tmp_path / name, (1e6 - 4000 * age, 1e6 - 4000 * age))
     compiled.prune(tmp_path, keep=3)
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a", "b", "c"]
+
+
+def test_a_folder_that_may_be_in_use_is_kept(tmp_path):
+    for name in "abcde":
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / "d", (1000, 1000))
+    compiled.prune(tmp_path, keep=3)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["a", "b", "c", "e"]
