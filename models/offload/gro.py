@@ -17,7 +17,7 @@ frames meet is inlined into the loop over them, what few meet is called.
 from __future__ import annotations
 
 from models.offload import gro_network, gro_tunnel, gro_udp
-from models.offload.editions import BIG_IPV4, CWR_COMPARED, MERGED_STAND_STILL, TCP_FRAGLIST
+from models.offload.editions import BARS_THE_HELD, BIG_IPV4, CWR_COMPARED, MERGED_STAND_STILL, TCP_FRAGLIST
 from models.offload.gro_network import FIXED_FIRST, FIXED_SECOND, ONLY
 from models.offload.held import (
     CHAINED,
@@ -79,7 +79,7 @@ def overlooks(setup, payloads, pieces, row, cells):
         return gro_tunnel.overlooks(setup, payloads, pieces, row, cells)
     if cells[PROTOCOL] != tcp.PROTOCOL:
         return overlooks_others(setup, payloads, pieces, row, cells)
-    why = gro_network.overlooks(setup[EDITION], row, l3, cells[L4])
+    why = gro_network.overlooks(row, l3)
     if why == Why.NONE and (cells[CSUM_STATE] == CSUM_NONE or cells[CSUM_STATE] == CSUM_BAD):
         return overlooks_checksum(payloads, pieces, row, cells)
     return why
@@ -105,7 +105,7 @@ def overlooks_others(setup, payloads, pieces, row, cells):
         return Why.FRAGMENT
     if protocol != tcp.PROTOCOL and protocol != udp.PROTOCOL and cells[PROTOCOL] != udp.PROTOCOL:
         return Why.NOT_TCP
-    why = gro_network.overlooks(setup[EDITION], row, l3, cells[L4])
+    why = gro_network.overlooks(row, l3)
     if why != Why.NONE:
         return why
     if cells[L4] < 0:
@@ -207,7 +207,10 @@ def network_refuses(edition, old, state, row, cells):
 def chain_refuses(old, was, state, row, cells):
     """tcp_gro_receive() for a packet of chained frames: what a chain cannot restore must be equal too."""
     l4 = innermost.transport(cells)
-    if (tcp.flags(old, l4) ^ tcp.flags(row, l4)) & ENDS_RUN:
+    changed = tcp.flags(old, l4) ^ tcp.flags(row, l4)
+    if changed & tcp.CWR:  # of the first one; before 6.18 a packet that is no chain may begin with it
+        return Why.CWR
+    if changed & ENDS_RUN:
         return Why.FLAGS
     if was[CSUM_STATE] != cells[CSUM_STATE]:
         return Why.CHECKSUM
@@ -229,6 +232,8 @@ def may_be_big(edition, row, cells):
 @njit
 def asks_although_barred(setup, cells):
     """udp_gro_receive_segment() asks more of a datagram to chain before, or without, looking at its flush flag."""
+    if setup[EDITION] & BARS_THE_HELD:
+        return False
     return setup[FRAGLIST] != 0 and innermost.protocol(cells) == udp.PROTOCOL and gro_udp.chains(setup)
 
 
@@ -319,7 +324,7 @@ def completes(setup, state, row, cells):
     cells[GSO_BYTES] = state[MSS]
     cells[GSO_SEGMENTS] = state[SEGMENTS]
     if cells[INNER_L3] >= 0:
-        gro_tunnel.completes(row, cells)
+        gro_tunnel.completes(setup[EDITION], row, cells)
     l3 = innermost.network(cells)
     if not is_ipv4(row, l3) and cells[HEAD_BYTES] - l3 + cells[PAYLOAD_BYTES] - ipv6.HEADER_BYTES > 0xFFFF:
         inserts_jumbo(row, cells, l3)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.offload import gro
-from models.offload.gro_network import WHOLE_FIRST_BYTE, exthdrs_overlooks
+from models.offload.gro_network import WHOLE_FIRST_BYTE
 from models.offload.held import IP_BYTES, MAX_SEGMENTS, MSS, NEXT_SEQ, SEGMENTS
 from models.offload.kernel import njit
 from models.offload.why import Why
@@ -65,13 +65,25 @@ def overlooks(payloads, pieces, row, cells):
             return Why.FRAGMENT
     elif cells[PROTOCOL] != tcp.PROTOCOL:
         return Why.FRAGMENT if ipv6.next_header(row, l3) == ipv6.FRAGMENT else Why.NOT_TCP
-    elif exthdrs_overlooks(NO_EDITION, row, l3, cells[L4]) != Why.NONE:
+    elif has_hop_by_hop(row, l3, cells[L4]):
         return Why.IP_OPTIONS
     if cells[L4] < 0:
         return Why.MALFORMED
     if cells[CSUM_STATE] == CSUM_NONE or cells[CSUM_STATE] == CSUM_BAD:
         return Why.CHECKSUM  # it sums nothing itself
     return Why.NONE
+
+
+@njit
+def has_hop_by_hop(row, l3, l4):
+    """ipv6_gso_pull_exthdrs() knows no such header; whether one is between `l3` and `l4`."""
+    kind, at = ipv6.next_header(row, l3), l3 + ipv6.HEADER_BYTES
+    while at < l4:
+        if kind == ipv6.HOP_BY_HOP:
+            return True
+        kind = np.int64(row[at])
+        at += (np.int64(row[at + 1]) + 1) * 8
+    return False
 
 
 @njit

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.offload.editions import FIXED_ID_WITHOUT_DF, HOP_BY_HOP, ONE_FIXED_BIT, OUTER_ID
+from models.offload.editions import FIXED_ID_WITHOUT_DF, ONE_FIXED_BIT, OUTER_ID
 from models.offload.held import FIXED_ID, SEGMENTS
 from models.offload.kernel import njit
 from models.offload.why import Why
@@ -37,24 +37,10 @@ def inet_overlooks(row, l3):
     return Why.NONE if checksum.ipv4_header_is_right(row, l3) else Why.CHECKSUM
 
 
-@njit
-def exthdrs_overlooks(edition, row, l3, l4):
-    """ipv6_gro_pull_exthdrs(): whether the edition knows each extension header between `l3` and `l4`."""
-    kind, at = ipv6.next_header(row, l3), l3 + ipv6.HEADER_BYTES
-    while at < l4:
-        if kind == ipv6.HOP_BY_HOP and not edition & HOP_BY_HOP:
-            return Why.IP_OPTIONS
-        kind = np.int64(row[at])
-        at += (np.int64(row[at + 1]) + 1) * 8
-    return Why.NONE
-
-
 @njit(inline="always")
-def overlooks(edition, row, l3, l4):
-    """The early exits of either version; `l4` is what is behind the header."""
-    if is_ipv4(row, l3):
-        return inet_overlooks(row, l3)
-    return exthdrs_overlooks(edition, row, l3, l4) if l4 - l3 > ipv6.HEADER_BYTES else Why.NONE
+def overlooks(row, l3):
+    """The early exits of either version. IPv6 has none: ipv6_gro_receive() reads every extension header."""
+    return inet_overlooks(row, l3) if is_ipv4(row, l3) else Why.NONE
 
 
 @njit

@@ -15,7 +15,7 @@ Tunnelled frames are rarer than others, so nothing here is inlined into the loop
 from __future__ import annotations
 
 from models.offload import gro_network, gro_udp
-from models.offload.held import EDITION
+from models.offload.editions import OUTER_SUM_OF_INNER
 from models.offload.kernel import njit
 from models.offload.why import Why
 from models.train import (
@@ -40,16 +40,15 @@ from models.wire.octets import be32, same
 @njit
 def overlooks(setup, payloads, pieces, row, cells):
     """Exits that leave every held packet where it is, from the outside inwards."""
-    edition = setup[EDITION]
-    l3, l4, inner_l3, inner_l4 = cells[L3], cells[L4], cells[INNER_L3], cells[INNER_L4]
-    why = gro_network.overlooks(edition, row, l3, l4)
+    l3, inner_l3, inner_l4 = cells[L3], cells[INNER_L3], cells[INNER_L4]
+    why = gro_network.overlooks(row, l3)
     if why != Why.NONE:
         return why
     flag = gro_network.bars(row, cells, l3)
     why = tunnel_overlooks(payloads, pieces, row, cells, flag)
     if why != Why.NONE:
         return why
-    why = inner_overlooks(edition, row, inner_l3, inner_l4)
+    why = inner_overlooks(row, inner_l3, inner_l4)
     if why != Why.NONE:
         return why
     if flag == Why.NONE:
@@ -84,7 +83,7 @@ def tunnel_overlooks(payloads, pieces, row, cells, flag):
 
 
 @njit
-def inner_overlooks(edition, row, l3, l4):
+def inner_overlooks(row, l3, l4):
     """The inner header's early exits; an absent `l4` is a fragment, a second tunnel, or nothing that is merged."""
     if gro_network.is_ipv4(row, l3):
         protocol = ipv4.protocol(row, l3)
@@ -96,7 +95,7 @@ def inner_overlooks(edition, row, l3, l4):
         return Why.FRAGMENT
     if protocol != tcp.PROTOCOL and protocol != udp.PROTOCOL and l4 < 0:
         return Why.NOT_TCP
-    why = gro_network.overlooks(edition, row, l3, l4)
+    why = gro_network.overlooks(row, l3)
     return Why.MALFORMED if why == Why.NONE and l4 < 0 else why
 
 
@@ -148,7 +147,7 @@ def decides_id(edition, old, state, row, cells):
 
 
 @njit
-def completes(row, cells):
+def completes(edition, row, cells):
     """Outer lengths, and the outer UDP checksum as a sum over its pseudo-header, which a cut completes."""
     l3, l4 = cells[L3], cells[L4]
     cells[GSO_TYPE] |= GSO_TUNNEL
@@ -157,4 +156,20 @@ def completes(row, cells):
         l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
         udp.set_length(row, l4, l4_bytes)
         if udp.checksum(row, l4) != 0:
-            udp.set_checksum(row, l4, checksum.fold(checksum.pseudo(row, l3, udp.PROTOCOL, l4_bytes)))
+            udp.set_checksum(row, l4, checksum.fold(outer_pseudo(edition, row, cells, l4_bytes)))
+
+
+@njit
+def outer_pseudo(edition, row, cells, l4_bytes):
+    """Sum over the pseudo-header of the outer UDP checksum; where the inner header is taken for the outer one, over
+    what is at the places of the addresses there, of which nothing behind the headers is known here."""
+    l3 = cells[L3]
+    if not edition & OUTER_SUM_OF_INNER:
+        return checksum.pseudo(row, l3, udp.PROTOCOL, l4_bytes)
+    inner_l3 = cells[INNER_L3]
+    if gro_network.is_ipv4(row, l3):
+        addresses = checksum.words(row, inner_l3 + ipv4.SOURCE, inner_l3 + ipv4.MINIMUM_BYTES)
+    else:
+        end = min(inner_l3 + ipv6.HEADER_BYTES, cells[HEAD_BYTES])
+        addresses = checksum.words(row, inner_l3 + ipv6.SOURCE, end)
+    return addresses + udp.PROTOCOL + l4_bytes

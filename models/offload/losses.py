@@ -25,7 +25,7 @@ from models.offload.held import (
     SEGMENTS,
 )
 from models.offload.kernel import njit
-from models.offload.segment import jumbo_bytes, segments_of, write_header
+from models.offload.segment import jumbo_bytes, outer_excess, segments_of, write_header
 from models.train import (
     ABSENT,
     CSUM_PARTIAL,
@@ -57,6 +57,7 @@ def count(members, heads, state, row, cells, book, cut):
         return
     lost = book[LOST_FIRST:]
     joined, last, gap = state[SEGMENTS] > 1, segments_of(cells) - 1, jumbo_bytes(row, cells)
+    wrong = outer_excess(row, cells) != 0
     size = cells[GSO_BYTES] if last else cells[PAYLOAD_BYTES]
     slot, j, came_from = state[FIRST_MEMBER], 0, 0
     while slot != ABSENT:
@@ -69,7 +70,8 @@ def count(members, heads, state, row, cells, book, cut):
             moved = start != came_from or n_bytes != member[PAYLOAD_BYTES] or (joined and member[TAIL_BYTES] != 0)
             lost[BOUNDARY] += moved
             fields = 0 if is_unchanged(came, member, cut, cells, gap) else compare(came, member, cut, cells, gap, lost)
-            book[FRAMES_ALTERED] += moved or fields != 0 or (joined and not is_canonical(came, member))
+            is_odd = joined and (wrong or not is_canonical(came, member))
+            book[FRAMES_ALTERED] += moved or fields != 0 or is_odd
         j += segments_of(member) if member[PAYLOAD_BYTES] else 0  # a swallowed acknowledgement has no segment
         came_from += member[PAYLOAD_BYTES]
         slot = member[NEXT_MEMBER]

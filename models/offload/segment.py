@@ -36,6 +36,7 @@ from models.train import (
     GSO_FIXED_ID_INNER,
     GSO_FRAGLIST,
     GSO_SEGMENTS,
+    GSO_TUNNEL,
     GSO_TYPE,
     GSO_UDP,
     HEAD_BYTES,
@@ -60,6 +61,7 @@ from models.wire import checksum, innermost, ipv4, ipv6, tcp, udp
 from models.wire.octets import be32, octet, put16
 
 _NETWORK_TOO, _TRANSPORT_ONLY = np.bool_(True), np.bool_(False)  # not literals: numba compiles anew for each
+_NO_EXCESS = np.int64(0)
 
 
 def cut(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
@@ -119,7 +121,7 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces, used):
             used = copy_packet(cells, row, pieces, payloads, out_meta[at], out_head[at], out_pieces, used)
             at += 1
             continue
-        size, gap = cells[GSO_BYTES], jumbo_bytes(row, cells)
+        size, gap, excess = cells[GSO_BYTES], jumbo_bytes(row, cells), outer_excess(row, cells)
         piece, inside = cells[FIRST_PIECE], 0  # where in the pieces the next segment starts
         for j in range(segments_of(cells)):
             start = j * size
@@ -143,7 +145,7 @@ def fill(meta, head, pieces, payloads, out_meta, out_head, out_pieces, used):
             write_header(octets, row, cells, gap, j, start, n_bytes)
             for c in range(frame[HEAD_BYTES], len(octets)):
                 octets[c] = 0
-            write_checksums(octets, frame, payloads, out_pieces, _NETWORK_TOO)
+            write_checksums(octets, frame, payloads, out_pieces, excess, _NETWORK_TOO)
             at += 1
     return at, used
 
@@ -189,7 +191,7 @@ def copy_packet(cells, row, pieces, payloads, frame, octets, out_pieces, used):
                 out_pieces[used, c] = pieces[cells[FIRST_PIECE] + k, c]
             used += 1
     if cells[CSUM_STATE] == CSUM_PARTIAL and innermost.transport(cells) >= 0:
-        write_checksums(octets, frame, payloads, out_pieces, _TRANSPORT_ONLY)
+        write_checksums(octets, frame, payloads, out_pieces, _NO_EXCESS, _TRANSPORT_ONLY)
         frame[CSUM_STATE] = CSUM_NONE
     return used
 
@@ -259,7 +261,19 @@ def write_tcp(octets, l4, cells, j, start, n_bytes):
 
 
 @njit
-def write_checksums(octets, frame, payloads, pieces, network_too):
+def outer_excess(row, cells):
+    """By how much the sum that GRO left of the outer UDP checksum is not that over the pseudo-header: nothing, but in
+    editions with OUTER_SUM_OF_INNER. A cut does not sum addresses again (__skb_udp_tunnel_segment())."""
+    l4 = cells[L4]
+    if not cells[GSO_TYPE] & GSO_TUNNEL or not innermost.has_outer_udp(cells) or udp.checksum(row, l4) == 0:
+        return 0
+    l4_bytes = cells[HEAD_BYTES] - l4 + cells[PAYLOAD_BYTES]
+    right = checksum.fold(checksum.pseudo(row, cells[L3], udp.PROTOCOL, l4_bytes))
+    return (udp.checksum(row, l4) - right) % 0xFFFF
+
+
+@njit
+def write_checksums(octets, frame, payloads, pieces, excess, network_too):
     """From the inside outwards. A UDP tunnel without a checksum stays so, and GRE keeps the one it has.
 
     The kernel's GRO says SKB_GSO_GRE of a GRE tunnel, never SKB_GSO_GRE_CSUM (gre_gro_complete()), so nothing asks for
@@ -272,4 +286,6 @@ def write_checksums(octets, frame, payloads, pieces, network_too):
             put16(octets, frame[INNER_L3] + ipv4.CHECKSUM, checksum.ipv4_header(octets, frame[INNER_L3]))
     put16(octets, checksum.field(frame), checksum.transport(payloads, pieces, octets, frame))
     if innermost.has_outer_udp(frame) and udp.checksum(octets, frame[L4]) != 0:
-        udp.set_checksum(octets, frame[L4], checksum.outer_udp(payloads, pieces, octets, frame))
+        right = checksum.outer_udp(payloads, pieces, octets, frame)
+        value = 0xFFFF - checksum.fold(0xFFFF - right + excess)
+        udp.set_checksum(octets, frame[L4], value if value else 0xFFFF)

@@ -217,6 +217,24 @@ def test_the_merged_packet(tunnel, outer, inner, with_sum):
     assert struct.unpack_from(">H", head, inner_l4 + 16)[0] == expected
 
 
+@pytest.mark.parametrize(("engine", "addresses_at"), [("gro-6.12", 14), ("gro-6.1", INNER_L3)])
+@pytest.mark.parametrize(("outer", "inner"), [(4, 4), (4, 6), (6, 6)])
+def test_which_addresses_are_summed_for_the_outer_checksum(engine, addresses_at, outer, inner):
+    """In 6.1 udp4_gro_complete() finds the innermost network header, and takes it for one of the outer version."""
+    sent = [
+        segment(tunnel="vxlan", outer_version=outer, version=inner, seq=100 * k, outer_csum=1, ip_id=k, outer_id=k)
+        for k in range(2)
+    ]
+    table = make(engine)
+    table.receive(train(sent), SYNTHETIC)
+    packets = table.flush(SYNTHETIC).packets
+    cells, head = packets.meta[0], packets.head[0].tobytes()
+    l3 = addresses_at if addresses_at == 14 else int(cells[addresses_at])
+    start, stop = (12, 20) if outer == 4 else (8, 40)
+    total = sum(struct.unpack_from(f">{(stop - start) // 2}H", head, l3 + start)) + 17 + length(packets, int(cells[L4]))
+    assert struct.unpack_from(">H", head, int(cells[L4]) + 6)[0] == checksum.fold(total)
+
+
 def length(packets, at):
     """Bytes from `at` to the end of the merged packet."""
     return int(packets.frame_bytes[0]) - at

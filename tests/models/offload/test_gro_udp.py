@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from frames import ACK, PSH, datagram, segment, train
+from frames import ACK, CWR, PSH, datagram, segment, train
 from test_gro import sent_through
 
 from models.offload.engine import make
@@ -142,15 +142,19 @@ def test_a_chain_is_of_one_checksum_state_and_another_one_passes_it_by():
 
 
 @pytest.mark.parametrize(
-    ("engine", "why", "payloads"),
-    [("gro", Why.NONE, [160]), ("gro-6.12", Why.DF, [100, 60]), ("gro-6.1", Why.DF, [100, 60])],
+    ("engine", "why", "payloads", "unsummed"),
+    [
+        ("gro", Why.NONE, [160], [60, 100]),  # of another checksum state: passes by
+        ("gro-6.12", Why.DF, [100, 60], [60, 100]),
+        ("gro-6.1", Why.DF, [100, 60], [100, 60]),
+    ],
 )
-def test_whether_a_chain_takes_what_is_barred(engine, why, payloads):
+def test_whether_a_chain_takes_what_is_barred(engine, why, payloads, unsummed):
     sent = [datagram(), datagram(seq=100, payload=60, ip_id=1, fragment=0x8000)]
     out = sent_through(sent, engine, **CHAINING)
     assert (out[0], out[2][1]) == (payloads, why)
     unverified = [datagram(), sent[1] | {"csum_state": CSUM_NONE}]
-    assert sent_through(unverified, engine, **CHAINING)[0] == [60, 100]  # of another checksum state: passes by
+    assert sent_through(unverified, engine, **CHAINING)[0] == unsummed
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -220,6 +224,14 @@ def test_a_chain_of_tcp_cannot_restore(change, why):
     payloads, _, reasons, _ = sent_through([segment(), segment(**({"seq": 100, "ip_id": 1} | change))], **CHAINING)
     assert reasons[1] is why
     assert why is Why.NONE or payloads == [100, 100]  # and the held packet goes first
+
+
+@pytest.mark.parametrize("engine", ["gro", "gro-6.12"])
+def test_a_chain_of_tcp_never_begins_with_cwr(engine):
+    """Though before 6.18 another packet may: a chain compares every flag."""
+    sent = [segment(flags=ACK | CWR), segment(seq=100, ip_id=1)]
+    payloads, _, reasons, _ = sent_through(sent, engine, **CHAINING)
+    assert (payloads, reasons[1]) == ([100, 100], Why.CWR)
 
 
 def test_a_chain_of_tcp_has_sixty_four_links():

@@ -162,6 +162,7 @@ DAMAGE = {
         "options",
     ),
     "any outer ID, to 6.17": ("gro-6.12", {}, lambda: two(segment, {"outer_id": 9}, {}, tunnel="ipip"), "ip_id"),
+    "outer UDP checksum, 6.1": ("gro-6.1", {}, lambda: two(tunnel="vxlan", outer_csum=1), None),
     "everything, 2.6.29": ("gro-2.6.29", {}, two, "ip_id boundary"),
 }
 

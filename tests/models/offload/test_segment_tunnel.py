@@ -54,15 +54,32 @@ def test_the_frames_come_back(tunnel, version, outer_version):
     assert octets(cut(super_packet(**where), SYNTHETIC)) == octets(train(frames_of(**where)))
 
 
+def summed(packets, excess=0):
+    """With what GRO leaves of the outer UDP checksum: the sum over its pseudo-header, or as much more."""
+    l3, l4 = (int(packets.meta[0, c]) for c in (L3, L4))
+    n_bytes = int(packets.frame_bytes[0]) - l4
+    udp.set_checksum(packets.head[0], l4, checksum.fold(checksum.pseudo(packets.head[0], l3, 17, n_bytes) + excess))
+    return packets
+
+
 @pytest.mark.parametrize("outer_version", [4, 6])
 @pytest.mark.parametrize("tunnel", ["vxlan", "geneve-options"])
-def test_an_outer_udp_checksum_is_made_anew(tunnel, outer_version):
+def test_an_outer_udp_checksum_is_completed(tunnel, outer_version):
     where = {"tunnel": tunnel, "outer_csum": 1, "outer_version": outer_version}
-    frames = cut(super_packet(**where), SYNTHETIC)
+    frames = cut(summed(super_packet(**where)), SYNTHETIC)
     assert octets(frames) == octets(train(frames_of(**where)))
     for k in range(3):
         assert checksum.outer_udp_is_right(SYNTHETIC, frames.pieces, frames.head[k], frames.meta[k])
         assert udp.checksum(frames.head[k], frames.meta[k, L4]) != 0
+
+
+def test_what_gro_left_wrong_of_an_outer_udp_checksum_stays_wrong():
+    """As in 6.1: addresses are not summed again."""
+    where = {"tunnel": "vxlan", "outer_csum": 1}
+    right, wrong = (cut(summed(super_packet(**where), excess), SYNTHETIC) for excess in (0, 3))
+    for k in range(3):
+        more, less = (udp.checksum(frames.head[k], frames.meta[k, L4]) for frames in (right, wrong))
+        assert (more - less) % 0xFFFF == 3
 
 
 def test_an_absent_outer_udp_checksum_stays_absent():
