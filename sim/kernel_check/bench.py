@@ -19,11 +19,12 @@ Sources: Linux drivers/net/veth.c, net/core/dev.c (napi_complete_done), Document
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,14 +51,23 @@ _VNET = struct.Struct("=BBHHHH")
 _AUX = struct.Struct("=IIIHHHH")
 VNET_NEEDS_CSUM = 1
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
+TP_STATUS_CSUMNOTREADY = 1 << 3
 _LARGEST = 1 << 17
 _BUFFER_BYTES = 16 << 20
+
+Ancillary = Sequence[tuple[int, int, bytes]]
+
+
+# virtio_net_hdr_from_skb() names merged datagrams since then; before, a packet socket with that header fails on them.
+NAMES_DATAGRAMS = (6, 2)
+UNTOLD = -1
 
 
 class Packet(NamedTuple):
     """A packet as a packet socket shows it; or as we say it would.
 
-    `checksum_at`: where the checksum that is left to the card is, 0 if none is; `checksum_from`: from where it sums."""
+    `checksum_at`: where the checksum that is left to the card is, 0 if none is; `checksum_from`: from where it sums.
+    All but the octets may be UNTOLD, where all that is known of a checksum is that it is left to the card."""
 
     octets: bytes
     gso_bytes: int
@@ -75,44 +85,83 @@ class Seen:
 
 
 class _Tap:
-    """A packet socket that reads what a device receives."""
+    """Reads what a device receives. Where the header of packet sockets cannot name a merged datagram, such a one is
+    read from a second socket without that header."""
 
-    def __init__(self, device: str) -> None:
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, _BUFFER_BYTES)
-        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        self.socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        self.socket.bind((device, ETH_P_ALL))
-        self.socket.setblocking(False)
+    def __init__(self, device: str, release: tuple[int, int]) -> None:
+        self._named = _packet_socket(device, header=1)
+        self._plain = None if release >= NAMES_DATAGRAMS else _packet_socket(device, header=0)
+
+    def close(self) -> None:
+        self._named.close()
+        if self._plain is not None:
+            self._plain.close()
 
     def read(self, wanted: bytes) -> list[Packet]:
-        """Everything that waits and whose MAC addresses begin with `wanted`; wakers are left out."""
-        packets: list[Packet] = []
-        while True:
-            try:
-                data, ancillary, _, _ = self.socket.recvmsg(_LARGEST, 256)
-            except BlockingIOError:
-                return packets
-            flags, kind, _, gso_bytes, start, offset = _VNET.unpack_from(data)
-            octets = data[_VNET.size :]
-            if not octets.startswith(wanted) or octets[12:14] == _WAKER[12:14]:
-                continue
-            needs = flags & VNET_NEEDS_CSUM
-            tag = _tag(ancillary)
-            if tag:
-                octets = octets[:12] + tag + octets[12:]
-            start, at = (start + len(tag), start + offset + len(tag)) if needs else (0, 0)
-            packets.append(Packet(octets, gso_bytes, kind, start, at))
+        """Everything that waits and whose MAC addresses begin with `wanted`; wakers are left out. What cannot be named
+        is missing if either socket has missed a packet, and whoever compares sends again."""
+        packets = list(_waiting(self._named, _named))
+        if self._plain is not None:
+            plain = list(_waiting(self._plain, _untold))
+            if len(plain) == len(packets):
+                packets = [one or other for one, other in zip(packets, plain)]
+        return [p for p in packets if p and p.octets.startswith(wanted) and p.octets[12:14] != _WAKER[12:14]]
 
 
-def _tag(ancillary: Sequence[tuple[int, int, bytes]]) -> bytes:
-    """The VLAN tag that the kernel took out of the frame, empty if it had none."""
+def _waiting(end: socket.socket, packet: Callable[[bytes, Ancillary], Packet]) -> Iterator[Packet | None]:
+    """All that a packet socket has; None for what it cannot name."""
+    while True:
+        try:
+            data, ancillary, _, _ = end.recvmsg(_LARGEST, 256)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            yield None
+        else:
+            yield packet(data, ancillary)
+
+
+def _packet_socket(device: str, *, header: int) -> socket.socket:
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, _BUFFER_BYTES)
+    made.setsockopt(SOL_PACKET, PACKET_VNET_HDR, header)
+    made.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+    made.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+    made.bind((device, ETH_P_ALL))
+    made.setblocking(False)
+    return made
+
+
+def _named(data: bytes, ancillary: Ancillary) -> Packet:
+    flags, kind, _, gso_bytes, start, offset = _VNET.unpack_from(data)
+    tag = _tag(_status(ancillary))
+    octets = data[_VNET.size :]
+    start, at = (start + len(tag), start + offset + len(tag)) if flags & VNET_NEEDS_CSUM else (0, 0)
+    return Packet(octets[:12] + tag + octets[12:], gso_bytes, kind, start, at)
+
+
+def _untold(octets: bytes, ancillary: Ancillary) -> Packet:
+    """A packet of which the kernel says only what is in it, and whether its checksum is left to the card."""
+    status = _status(ancillary)
+    left = UNTOLD if status[0] & TP_STATUS_CSUMNOTREADY else 0
+    return Packet(octets[:12] + _tag(status) + octets[12:], UNTOLD, UNTOLD, left, left)
+
+
+def _status(ancillary: Ancillary) -> Sequence[int]:
+    """The fields of tpacket_auxdata."""
     for level, kind, data in ancillary:
         if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
-            status, _, _, _, _, tci, tpid = _AUX.unpack_from(data)
-            if status & TP_STATUS_VLAN_VALID:
-                return struct.pack(">HH", tpid if status & TP_STATUS_VLAN_TPID_VALID else 0x8100, tci)
+            return _AUX.unpack_from(data)
+    return (0,) * 7
+
+
+def _tag(status: Sequence[int]) -> bytes:
+    """The VLAN tag that the kernel took out of the frame, empty if it had none."""
+    flags, _, _, _, _, tci, tpid = status
+    if flags & TP_STATUS_VLAN_VALID:
+        return struct.pack(">HH", tpid if flags & TP_STATUS_VLAN_TPID_VALID else 0x8100, tci)
     return b""
 
 
@@ -130,9 +179,11 @@ def _undisturbed() -> Iterator[None]:
 
 
 class Bench:
-    """Two namespaces and the lanes between them. Unavailable if this machine has not what it takes."""
+    """Two namespaces and the lanes between them, on a kernel of that release. Unavailable if this machine has not what
+    it takes."""
 
-    def __init__(self, lanes: int = LANES) -> None:
+    def __init__(self, release: tuple[int, int], lanes: int = LANES) -> None:
+        self._release = release
         self._lanes = lanes
         self._router, self._outside = Namespace(), Namespace()
         self._senders: list[socket.socket] = []
@@ -146,8 +197,10 @@ class Bench:
 
     def close(self) -> None:
         """With the last socket and the last open file the namespaces and all that is in them are gone."""
-        for end in (*self._senders, *(tap.socket for tap in (*self._merged, *self._forwarded))):
-            end.close()
+        for sender in self._senders:
+            sender.close()
+        for tap in (*self._merged, *self._forwarded):
+            tap.close()
         self._router.close()
         self._outside.close()
 
@@ -207,12 +260,12 @@ class Bench:
                 sender.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, _BUFFER_BYTES)  # or a burst of large frames waits
                 sender.bind((f"a{k}", 0))
                 self._senders.append(sender)
-                self._forwarded.append(_Tap(f"c{k}"))
+                self._forwarded.append(_Tap(f"c{k}", self._release))
         with router.entered():
             # What no protocol takes would be given to a tap behind what follows it (__netif_receive_skb_list_core).
             self._senders.append(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(UNKNOWN_ETHERTYPE)))
             self._senders[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
-            self._merged = [_Tap(f"r{k}") for k in range(self._lanes)]
+            self._merged = [_Tap(f"r{k}", self._release) for k in range(self._lanes)]
 
     def _links(self) -> Iterator[str]:
         for k in range(self._lanes):

@@ -28,6 +28,7 @@ from models.train import (
     GSO_UDP,
     HEAD_BYTES,
     HEAD_WIDTH,
+    INNER_L3,
     L3,
     PAYLOAD_BYTES,
     PIECE_BYTES,
@@ -38,7 +39,7 @@ from models.train import (
     FrameTrain,
     join,
 )
-from models.wire import checksum, ethernet, innermost, ipv4, ipv6
+from models.wire import checksum, ethernet, innermost, ipv4, ipv6, tcp, vlan
 from models.wire.dissect import dissect
 from sim.kernel_check.bench import EGRESS_MAC, FINAL_MAC, MTU_BYTES, ROUTER_MAC, Packet
 
@@ -66,12 +67,21 @@ def train_of(burst: Sequence[bytes]) -> tuple[FrameTrain, Payloads]:
 
 
 def merged(engine: Engine, burst: Sequence[bytes]) -> tuple[FrameTrain, Payloads]:
-    """What the engine delivers of the burst and of a flush after it, in order."""
+    """What the engine delivers of the burst and of a flush after it, in order, and what a packet socket sees of it."""
     train, payloads = train_of(burst)
-    return join([engine.receive(train, payloads).packets, engine.flush(payloads).packets]), payloads
+    packets = join([engine.receive(train, payloads).packets, engine.flush(payloads).packets])
+    return packets[np.flatnonzero([_is_seen(row, cells) for row, cells in zip(packets.head, packets.meta)])], payloads
 
 
-def forwarded(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
+def _is_seen(row: Bytes, cells: NDArray[np.int64]) -> bool:
+    """skb_vlan_untag(): a frame that ends before the EtherType behind its tag is dropped before anybody sees it."""
+    octets = row[: cells[HEAD_BYTES]].tobytes()
+    kind = int.from_bytes(octets[ethernet.ETHERTYPE : ethernet.HEADER_BYTES], "big")
+    present = cells[HEAD_BYTES] + cells[PAYLOAD_BYTES] + cells[TAIL_BYTES]
+    return not vlan.is_tag(kind) or bool(present >= ethernet.HEADER_BYTES + vlan.TAG_BYTES + 2)
+
+
+def forwarded(packets: FrameTrain, payloads: Payloads, *, blind_to_extensions: bool = False) -> FrameTrain:
     """What a router sends on, to a device that cannot segment.
 
     The IP layer of a router changes one header, that of the packet. Frames that were chained (rx-gro-list) keep their
@@ -82,6 +92,10 @@ def forwarded(packets: FrameTrain, payloads: Payloads) -> FrameTrain:
     sent = FrameTrain(packets.meta, packets.head.copy(), packets.pieces)
     verdicts = [judge(row, cells, MTU_BYTES) for row, cells in zip(sent.head, sent.meta)]
     sent = sent[np.flatnonzero(np.array(verdicts) == Verdict.FORWARDED)]
+    if blind_to_extensions:
+        sent = sent[np.flatnonzero([_is_good_gso(row, cells) for row, cells in zip(sent.head, sent.meta)])]
+        for row, cells in zip(sent.head, sent.meta):
+            _unchain(row, cells)
     chained = sent.meta[:, GSO_TYPE] & GSO_FRAGLIST != 0
     macs = np.frombuffer(FINAL_MAC + EGRESS_MAC, np.uint8)
     for i in range(len(sent)):
@@ -105,6 +119,35 @@ def _is_received(row: Bytes, cells: NDArray[np.int64]) -> bool:
         return bool(ipv6.payload_length(row, l3) + ipv6.HEADER_BYTES <= present)
     length = ipv4.total_length(row, l3)
     return bool(checksum.ipv4_header_is_right(row, l3)) and ipv4.header_bytes(row, l3) <= length <= present
+
+
+def _taken_for_tcp(row: Bytes, cells: NDArray[np.int64]) -> tuple[int, int]:
+    """qdisc_pkt_len_init(): where the header of merged TCP over IPv6 is looked for, which is where a router left that
+    mark, behind the IPv6 header and hop-by-hop options; and how long it says it is."""
+    l3 = cells[L3]
+    at = int(l3) + ipv6.HEADER_BYTES
+    if ipv6.next_header(row, l3) == ipv6.HOP_BY_HOP:
+        at += 8 * (int(row[at + 1]) + 1)
+    return at, 4 * (int(row[at + tcp.OFFSET]) >> 4)
+
+
+def _is_merged_tcp6(cells: NDArray[np.int64]) -> bool:
+    return bool(cells[GSO_BYTES] and cells[GSO_TYPE] & GSO_TCP6 and cells[INNER_L3] < 0)
+
+
+def _is_good_gso(row: Bytes, cells: NDArray[np.int64]) -> bool:
+    """What has no data offset there is dropped."""
+    if not _is_merged_tcp6(cells):
+        return True
+    at, n_bytes = _taken_for_tcp(row, cells)
+    return tcp.MINIMUM_BYTES <= n_bytes <= cells[HEAD_BYTES] + cells[PAYLOAD_BYTES] - at
+
+
+def _unchain(row: Bytes, cells: NDArray[np.int64]) -> None:
+    """What is taken for a header is pulled into the first frame of a chain; when it was longer than that frame, the
+    frames of the chain are no longer whole (tcp6_gso_segment()), and it is cut like another packet."""
+    if _is_merged_tcp6(cells) and sum(_taken_for_tcp(row, cells)) > cells[HEAD_BYTES] + cells[GSO_BYTES]:
+        cells[GSO_TYPE] &= ~GSO_FRAGLIST
 
 
 def packets_of(packets: FrameTrain, payloads: Payloads) -> list[Packet]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from models.wire import tcp
 from sim.kernel_check.bench import Bench
 from sim.kernel_check.dice import Dice
 from sim.kernel_check.flows import Draft, Flow, Shape
-from sim.kernel_check.frames import Ip, Tcp, Udp, tag
+from sim.kernel_check.frames import Ip, Tcp, Udp, extension, padding_options, tag
 from sim.kernel_check.tunnels import Tunnel
 
 Switches = Mapping[str, bool]
@@ -22,6 +23,7 @@ PLAIN: Switches = {"rx_udp_gro_forwarding": False, "rx_gro_list": False}
 FORWARDING: Switches = {**PLAIN, "rx_udp_gro_forwarding": True}
 FRAGLIST: Switches = {**PLAIN, "rx_gro_list": True}
 PROBES = 3  # of each at once, because one may be split by timing
+SENDINGS = 5  # of these, at most
 MODES: Mapping[str, Switches] = {"": PLAIN, "rx-udp-gro-forwarding": FORWARDING, "rx-gro-list": FRAGLIST}
 
 SHAPES: Mapping[str, Shape] = {
@@ -54,11 +56,15 @@ SHAPES: Mapping[str, Shape] = {
 
 @dataclass(slots=True)
 class Offer:
-    """Shapes that merge, by mode; names of all that do, and of what does not."""
+    """Shapes that merge, by mode; names of all that do, and of what does not.
+
+    `blind_to_extensions`: this kernel takes what is behind the IPv6 header of merged TCP for a TCP header when it sends
+    it on, and drops the packet if it is none."""
 
     shapes: dict[str, list[Shape]] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    blind_to_extensions: bool = False
 
 
 def named(name: str, mode: str) -> str:
@@ -85,14 +91,29 @@ def offered(bench: Bench) -> Offer:
             offer.missing += [named(name, mode) for name in names]
             continue
         for name in names:
-            seen = bench.send([probe(SHAPES[name])] * PROBES)
-            if any(packet.gso_bytes for one in seen for packet in one.merged):
+            if _merges(bench, SHAPES[name]):
                 offer.shapes[mode].append(replace(SHAPES[name], chained=switches is FRAGLIST))
                 offer.names.append(named(name, mode))
             else:
                 offer.missing.append(named(name, mode))
     bench.switch(PLAIN)
+    offer.blind_to_extensions = _is_blind_to_extensions(bench)
     return offer
+
+
+def _merges(bench: Bench, shape: Shape) -> bool:
+    """Whether any of many probes is merged: what is split by timing now need not be a little later."""
+    sendings = (bench.send([probe(shape)] * PROBES) for _ in range(SENDINGS))
+    return any(packet.gso_bytes for seen in sendings for one in seen for packet in one.merged)
+
+
+def _is_blind_to_extensions(bench: Bench) -> bool:
+    """What is taken for a data offset below 5 here is a byte of the sequence number."""
+    ip = Ip(version=6, options=extension(tcp.PROTOCOL, padding_options(6)))
+    burst = [Draft(ip, Tcp(seq=100 * k), 100).octets() for k in range(2)]
+    seen = bench.send([burst] * PROBES)
+    merges = any(packet.gso_bytes for one in seen for packet in one.merged)
+    return merges and not any(one.forwarded for one in seen)
 
 
 def _concerns(mode: str, shape: Shape) -> bool:

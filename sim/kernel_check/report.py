@@ -16,11 +16,23 @@ from sim.kernel_check.probes import Offer
 
 EDITIONS = {(6, 18): "gro", (6, 12): "gro-6.12", (6, 1): "gro-6.1"}
 
+BLIND = (
+    "forwarding: this kernel drops merged TCP over IPv6 whose extension header it takes for a TCP header with a bad "
+    "data offset; counted as agreeing where it drops just that"
+)
+
+LEFT_OUT = "with a tunnel over IPv6 not sent, for a mistake of this kernel (sim/kernel_check/left_out.py)"
+
+
+def version_of(release: str) -> tuple[int, int]:
+    """Of a kernel `release`, as `uname -r` has it; that of the newest edition if it says none."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return (int(found[1]), int(found[2])) if found else max(EDITIONS)
+
 
 def engine_for(release: str) -> str:
-    """The engine whose edition is the newest that is not newer than kernel `release`, as `uname -r` has it."""
-    found = re.match(r"(\d+)\.(\d+)", release)
-    version = (int(found[1]), int(found[2])) if found else max(EDITIONS)
+    """The engine whose edition is the newest that is not newer than kernel `release`."""
+    version = version_of(release)
     known = [edition for edition, name in EDITIONS.items() if name in ENGINES]
     return EDITIONS[max((edition for edition in known if edition <= version), default=min(known))]
 
@@ -51,6 +63,8 @@ class Report:
             f"kernel {self.kernel}, our edition {edition_of(self.engine)} ({self.engine})",
             f"refereed: {_listed(self.offer.names)}",
             f"not refereed here, this kernel does not merge it: {_listed(self.offer.missing)}",
+            *([BLIND] if self.offer.blind_to_extensions else []),
+            *([f"{tally.left_out} bursts {LEFT_OUT}"] if tally.left_out else []),
             f"{tally.cases} cases, {tally.frames} frames, {tally.packets} packets after GRO",
         ]
         for path in PATHS:
@@ -80,9 +94,11 @@ class Report:
             "packets": tally.packets,
             "agreed": dict(tally.agreed),
             "repeated": tally.repeated,
+            "left_out": tally.left_out,
             "void": tally.void,
             "refereed": self.offer.names,
             "not_refereed": self.offer.missing,
+            "blind_to_extensions": self.offer.blind_to_extensions,
             "disagreements": [
                 {"case": name, "path": path, "fields": difference.fields()}
                 for name, path, difference in tally.disagreements

@@ -10,7 +10,7 @@ import pytest
 from sim.kernel_check.bench import Bench
 from sim.kernel_check.check import SENDINGS
 from sim.kernel_check.namespace import Unavailable
-from sim.kernel_check.report import EDITIONS, engine_for
+from sim.kernel_check.report import EDITIONS, engine_for, version_of
 from sim.kernel_check.run import referee
 from sim.kernel_check.table import ROWS, frame, payload_bytes
 
@@ -22,7 +22,7 @@ ENGINE = engine_for(os.uname().release)
 @pytest.fixture(scope="module")
 def bench():
     try:
-        with Bench(lanes=4) as ready:
+        with Bench(version_of(os.uname().release), lanes=4) as ready:
             yield ready
     except Unavailable as missing:
         pytest.skip(str(missing))
@@ -33,7 +33,7 @@ def check_agreement(trains, seed):
         report = referee(trains, seed)
     except Unavailable as missing:
         pytest.skip(str(missing))
-    assert report.tally.cases > trains
+    assert report.tally.cases + report.tally.left_out > trains
     assert report.tally.packets < 0.7 * report.tally.frames  # merging is common
     assert report.agrees, "\n".join(report.lines())
 
