@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ ROW_GROUP = 1 << 16
 class _Format(Protocol):
     def write(self, columns: Columns) -> None: ...
     def finish(self) -> None: ...
+    def abandon(self) -> None: ...
 
 
 class TableFile:
@@ -43,14 +45,18 @@ class TableFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self._whole.abandon()
+            self._abandon()
             return
         try:
             self._format.finish()
         except OSError:
-            self._whole.abandon()
+            self._abandon()
             raise
         self._whole.close()
+
+    def _abandon(self) -> None:
+        self._format.abandon()
+        self._whole.abandon()
 
 
 class _Csv:
@@ -64,6 +70,9 @@ class _Csv:
 
     def finish(self) -> None:
         self._text.flush()
+        self._text.detach()
+
+    def abandon(self) -> None:
         self._text.detach()
 
 
@@ -87,6 +96,12 @@ class _Parquet:
     def finish(self) -> None:
         self._put()
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Else its writer would write an end of the file when it is collected, long after the file is gone."""
+        with contextlib.suppress(OSError):
+            self._writer.close()
+        self._writer.is_open = False
 
     def _put(self) -> None:
         arrays = [

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,8 @@ from captures import FILES, pcap, segment
 from run import main
 from sim.coalesce.explain import COLUMNS
 from sim.coalesce.tally import known_engines
+
+ROOT = Path(__file__).parents[3]
 
 
 def explained(path, engine, tmp_path, *words):
@@ -97,6 +100,27 @@ def test_parquet_has_what_csv_has(tmp_path):
     assert main(["coalesce", str(tmp_path / "in.pcap"), "--engine", "gro,lro-driver", *explain]) == 0
     table = parquet.read_table(tmp_path / "x.parquet").to_pylist()
     assert [{name: "" if row[name] is None else str(row[name]) for name in COLUMNS} for row in table] == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (pcap([segment(seq=1)])[:-1], "at byte 24: found a record of 170 bytes, wanted at most the 169"),
+        (b"no capture, but a text\n", "at byte 0: found 6e 6f 20 63"),
+        (pcap([segment(seq=1)], link_type=105), "found a frame of link type 105"),
+    ],
+)
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_a_broken_capture_is_one_line_and_leaves_no_table(content, said, name, tmp_path):
+    if name == "x.parquet":
+        pytest.importorskip("pyarrow")
+    (tmp_path / "in.pcap").write_bytes(content)
+    words = [sys.executable, "run.py", "coalesce", tmp_path / "in.pcap", "--explain", tmp_path / name]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)  # to its end: what is collected then counts
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert not (tmp_path / name).exists()
 
 
 def test_without_pyarrow_one_line_says_what_would_do(tmp_path, monkeypatch, capsys):

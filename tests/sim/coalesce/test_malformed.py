@@ -5,6 +5,7 @@ Each example goes through one engine with everything that looks on; `make long` 
 
 import contextlib
 import gzip
+import importlib.util
 import struct
 import sys
 from pathlib import Path
@@ -80,17 +81,28 @@ def changed_files(draw):
 
 options = st.fixed_dictionaries(
     {"engine": st.sampled_from(known_engines()), "budget": st.sampled_from([1, 7, NO_LIMIT]),
-     "mtu_bytes": st.sampled_from([1, 120, 1500, 9000]), "verifies": st.booleans(), "rx_hash": st.booleans()}
+     "mtu_bytes": st.sampled_from([1, 120, 1500, 9000]), "verifies": st.booleans(), "rx_hash": st.booleans(),
+     "parquet": st.sampled_from([False, False, False, True])}
 )  # fmt: skip
 
 
-def passes(content, chosen):
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Names to write a table to, of which nothing is kept: CSV, and Parquet where something writes it."""
+    if importlib.util.find_spec("pyarrow") is None:
+        return "/dev/null", "/dev/null"
+    parquet = tmp_path_factory.mktemp("tables") / "null.parquet"
+    parquet.symlink_to("/dev/null")
+    return "/dev/null", str(parquet)
+
+
+def passes(content, chosen, tables):
     """Through one engine, with all who can look on; the books balance for what could be read."""
     with contextlib.ExitStack() as stack:
         try:
             capture = stack.enter_context(Capture(CaptureFile.of("x.pcap", content)))
             out, again = (stack.enter_context(CaptureWriter("/dev/null")) for _ in range(2))
-            table = stack.enter_context(TableFile("/dev/null", COLUMNS))
+            table = stack.enter_context(TableFile(tables[chosen["parquet"]], COLUMNS))
             tally = Tally(make(chosen["engine"]))
             resegmented = Resegmented(again, capture)
             lane = Lane(tally, [PacketsOut(out, capture), resegmented, Explained(table, capture, "x")])
@@ -104,24 +116,24 @@ def passes(content, chosen):
 
 
 @given(changed_frames(), options)
-def test_frames_of_any_kind(content, chosen):
-    passes(content, chosen)
+def test_frames_of_any_kind(tables, content, chosen):
+    passes(content, chosen, tables)
 
 
 @given(changed_files(), options)
-def test_files_of_any_kind(content, chosen):
-    passes(content, chosen)
+def test_files_of_any_kind(tables, content, chosen):
+    passes(content, chosen, tables)
 
 
 @pytest.mark.long
 @settings(max_examples=settings().max_examples * 50)
 @given(changed_frames(), options)
-def test_many_more_frames(content, chosen):
-    passes(content, chosen)
+def test_many_more_frames(tables, content, chosen):
+    passes(content, chosen, tables)
 
 
 @pytest.mark.long
 @settings(max_examples=settings().max_examples * 50)
 @given(changed_files(), options)
-def test_many_more_files(content, chosen):
-    passes(content, chosen)
+def test_many_more_files(tables, content, chosen):
+    passes(content, chosen, tables)
