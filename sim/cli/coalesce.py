@@ -9,7 +9,6 @@ import contextlib
 import re
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.units import parse_time_ps
+from sim.cli import targets
+from sim.cli.targets import STANDARD, Refused, naming
 
 if TYPE_CHECKING:
     from sim.capture import Capture
@@ -27,14 +28,8 @@ if TYPE_CHECKING:
     from sim.coalesce.tally import Tally
 
 DEFAULT_ENGINES = "none,gro,lro-driver,merge-everything"
-STANDARD = "-"
 MAC = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2}){5}", re.IGNORECASE)
-FIGURES = (".png", ".pdf", ".svg")
 QUIET_S = 1.0  # a capture done before that needs no bar
-
-
-class _Refused(Exception):
-    """Something asked for cannot be; the text says what."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rx-hash", choices=["none", "toeplitz"], default="toeplitz", help="what the card computes")
     parser.add_argument("--out", metavar="FILE", help="write the packets as a capture; - is standard output")
     parser.add_argument("--resegment", metavar="FILE", help="write the packets cut again, and compare; - likewise")
-    parser.add_argument("--explain", metavar="FILE", help="write a row for each frame, as CSV or, .parquet, Parquet")
+    parser.add_argument("--explain", metavar="FILE", help="write a row for each frame, as .csv or .parquet")
     parser.add_argument("--figure", metavar="FILE", help="draw what came out, as .png, .pdf or .svg")
     parser.add_argument("--json", metavar="FILE", help="write the counts; - is standard output")
 
@@ -64,7 +59,7 @@ def main(args: argparse.Namespace) -> int:
     """Prints the comparison; 2 and one line when something asked for cannot be."""
     try:
         _coalesce(args)
-    except _Refused as refused:
+    except Refused as refused:
         print(refused, file=sys.stderr)
         return 2
     return 0
@@ -90,22 +85,15 @@ def _coalesce(args: argparse.Namespace) -> None:
     )
     gap_ps, budget = _time("gap", args.gap), _number("budget", args.budget)
     polls = Polls(gap_ps=NO_LIMIT, budget=NO_LIMIT) if args.batch else Polls(gap_ps=gap_ps, budget=budget)
-    to_stdout = [name for name in ("out", "resegment", "explain", "json") if getattr(args, name) == STANDARD]
-    if len(to_stdout) > 1:
-        raise _Refused(f"--{to_stdout[0]} and --{to_stdout[1]}: found standard output twice, wanted a file for one")
+    to_stdout = targets.check(args)
     for name in ("out", "resegment"):
         if getattr(args, name) and len(names) > 1:
-            raise _Refused(f"--{name}: found {len(names)} engines, wanted one: choose it with --engine {names[-1]}")
-    if args.figure and Path(args.figure).suffix not in FIGURES:
-        raise _Refused(f"--figure: found {args.figure!r}, wanted a name that ends in {', '.join(FIGURES)}")
-    for target in (args.figure, args.json):
-        if target and target != STANDARD:
-            _may_write(Path(target))
+            raise Refused(f"--{name}: found {len(names)} engines, wanted one: choose it with --engine {names[-1]}")
     lanes = [Lane(Tally(make(name)), []) for name in names]
     resegmented = None
     writer = None
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_naming(args.capture, "a capture"))
+        stack.enter_context(naming(args.capture, "a capture"))
         try:
             capture = stack.enter_context(Capture.open(args.capture))
             if args.out:
@@ -121,9 +109,9 @@ def _coalesce(args: argparse.Namespace) -> None:
             with _progress(capture) as progress, _first_interrupt_ends_the_capture(args.capture):
                 run(capture, lanes, polls, card, progress=progress)
         except CaptureError as error:
-            raise _Refused(str(error)) from None
+            raise Refused(str(error)) from None
     tallies = [lane.tally for lane in lanes]
-    _print(args.capture, capture.file.frames, tallies, card.notes, to_stderr=bool(to_stdout))
+    _print(args.capture, capture.file.frames, tallies, card.notes, to_stderr=to_stdout)
     if writer is not None:
         wrong = f"{writer.wrong_ipv4} IPv4 and {writer.wrong_transport} TCP or UDP checksums in it are wrong"
         print(f"{args.out}: {writer.frames} packets; {wrong}, written as they were", file=sys.stderr)
@@ -140,13 +128,13 @@ def _engines(text: str, known: Sequence[str]) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names or [text]:
         if name not in known:
-            raise _Refused(f"--engine: found {name!r}, wanted one or more of {', '.join(known)}")
+            raise Refused(f"--engine: found {name!r}, wanted one or more of {', '.join(known)}")
     return list(dict.fromkeys(names))
 
 
 def _number(option: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 1 << 40):
-        raise _Refused(f"--{option}: found {text!r}, wanted a whole number of at least 1")
+        raise Refused(f"--{option}: found {text!r}, wanted a whole number of at least 1")
     return int(text)
 
 
@@ -158,7 +146,7 @@ def _address(text: str) -> "bytes | Address | None":
     try:
         return ip_address(text)
     except ValueError:
-        raise _Refused(f"--to: found {text!r}, wanted both, a MAC address or an IP address") from None
+        raise Refused(f"--to: found {text!r}, wanted both, a MAC address or an IP address") from None
 
 
 def _time(option: str, text: str) -> int:
@@ -167,24 +155,8 @@ def _time(option: str, text: str) -> int:
     except ValueError:
         time_ps = -1
     if not 0 <= time_ps < 1 << 62:
-        raise _Refused(f"--{option}: found {text!r}, wanted a time such as 50us")
+        raise Refused(f"--{option}: found {text!r}, wanted a time such as 50us")
     return time_ps
-
-
-@contextlib.contextmanager
-def _naming(place: str, wanted: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _Refused(f"{place}: found {(error.strerror or str(error)).lower()}, wanted {wanted}") from None
-
-
-def _may_write(target: Path) -> None:
-    """Tries before minutes are spent on what goes there."""
-    if target.is_dir():
-        raise _Refused(f"{target}: found a folder, wanted a file to write")
-    with _naming(str(target.parent), "a folder to write to"), tempfile.TemporaryFile(dir=target.parent):
-        pass
 
 
 @contextlib.contextmanager
@@ -192,7 +164,7 @@ def _written(target: str) -> Iterator["CaptureWriter"]:
     """A capture to write to; what goes wrong with it is told by its own name, not by that of the capture read."""
     from sim.capture_write import CaptureWriter
 
-    with _naming(target, "a file to write"), CaptureWriter(target) as writer:
+    with naming(target, "a file to write"), CaptureWriter(target) as writer:
         yield writer
 
 
@@ -204,10 +176,10 @@ def _table(target: str) -> Iterator["TableFile"]:
     try:
         table = TableFile(target, COLUMNS)
     except ImportError:
-        raise _Refused(f"--explain: found {target!r} but no pyarrow, which writes Parquet, wanted .csv") from None
+        raise Refused(f"--explain: found {target!r} but no pyarrow, which writes Parquet, wanted .csv") from None
     except OSError as error:
-        raise _Refused(f"{target}: found {(error.strerror or str(error)).lower()}, wanted a file to write") from None
-    with _naming(target, "a file to write"), table:
+        raise Refused(f"{target}: found {(error.strerror or str(error)).lower()}, wanted a file to write") from None
+    with naming(target, "a file to write"), table:
         yield table
 
 
@@ -279,7 +251,7 @@ def _draw(target: str, report: Mapping[str, Any]) -> None:
     from sim.plots import coalesced, style
     from sim.whole_file import WholeFile
 
-    with _naming(target, "a file to write"), WholeFile(target) as file:
+    with naming(target, "a file to write"), WholeFile(target) as file:
         style.save_as(coalesced.draw(report), file, Path(target).suffix)
 
 
@@ -289,5 +261,5 @@ def _write_json(target: str, data: object) -> None:
     if target == "-":
         sys.stdout.write(dump(data))
         return
-    with _naming(target, "a file to write"):
+    with naming(target, "a file to write"):
         write_text(Path(target), dump(data))

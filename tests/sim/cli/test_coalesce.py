@@ -112,6 +112,8 @@ def test_a_packet_longer_than_the_mtu_passes_as_merged_already(capture_of, tmp_p
         (["{}", "--figure", "x.gif"], "--figure: found 'x.gif', wanted a name that ends in .png, .pdf, .svg"),
         (["{}", "--figure", "no/x.png"], "no: found no such file or directory"),
         (["{}", "--explain", "no/x.csv"], "no/x.csv: found no such file or directory"),
+        (["{}", "--explain", "x.txt"], "--explain: found 'x.txt', wanted a name that ends in .csv or .parquet"),
+        (["{}", "--explain", "x.csv.gz"], "--explain: found 'x.csv.gz', wanted a name that ends in .csv or .parquet"),
         (["{}", "--resegment", "x.pcap"], "--resegment: found 4 engines, wanted one"),
         (["{}", "--to", "somebody"], "--to: found 'somebody', wanted both, a MAC address or an IP address"),
         (["{}", "--json", "no/x.json"], "no: found no such file or directory"),
@@ -125,6 +127,47 @@ def test_a_mistake_is_one_clear_line(words, said, capture_of, capsys, tmp_path, 
     assert len(lines) == 1
     assert said in lines[0]
     assert [each.name for each in tmp_path.iterdir()] == ["in.pcap"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "in.pcap"], "--out: found 'in.pcap', the capture that is read, wanted another file"),
+        (["--json", "./link"], "--json: found './link', the capture that is read, wanted another file"),
+        (["--explain", "hard"], "--explain: found 'hard', the capture that is read, wanted another file"),
+        (["--resegment", "x", "--out", "x"], "--out and --resegment: found 'x' twice, wanted a file for each"),
+        (["--json", "x", "--explain", "../here/x"], "--explain and --json: found 'x' twice, wanted a file for each"),
+        (["--figure", "x.svg", "--json", "dangling"], "--figure and --json: found 'dangling' twice"),
+    ],
+)
+def test_no_file_is_written_over_the_capture_or_over_another(words, said, capsys, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    content = pcap(in_order(3))
+    (here / "in.pcap").write_bytes(content)
+    (here / "link").symlink_to("in.pcap")
+    (here / "hard").hardlink_to("in.pcap")
+    (here / "dangling").symlink_to("x.svg")
+    assert command("in.pcap", "--engine", "gro", *words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert sorted(each.name for each in here.iterdir()) == ["dangling", "hard", "in.pcap", "link"]
+    assert (here / "in.pcap").read_bytes() == content
+
+
+def test_the_file_on_standard_input_is_the_capture_too(tmp_path):
+    (tmp_path / "in.pcap").write_bytes(pcap(in_order(3)))
+    words = [sys.executable, "run.py", "coalesce", "-", "--engine", "gro", "--out", tmp_path / "in.pcap"]
+    with (tmp_path / "in.pcap").open("rb") as file:
+        done = subprocess.run(words, stdin=file, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert "the capture that is read, wanted another file" in done.stderr
+
+
+def test_what_keeps_nothing_may_be_named_twice(capture_of):
+    null = [word for option in ("--out", "--resegment", "--explain", "--json") for word in (option, "/dev/null")]
+    assert command(capture_of([0] * 3), "--engine", "gro", *null) == 0
 
 
 def test_a_capture_cut_in_its_last_record_is_refused_whole(capture_of, capsys, tmp_path):
