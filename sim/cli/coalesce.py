@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="card: all are right; verify: summed (default)",
     )
     parser.add_argument("--rx-hash", choices=["none", "toeplitz"], default="toeplitz", help="what the card computes")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PARAMETER=VALUE",
+        help="of each engine that has it, as in docs/engines.md: rx_udp_gro_forwarding=on, psh=closes (repeatable)",
+    )
     parser.add_argument("--out", metavar="FILE", help="write the packets as a capture; - is standard output")
     parser.add_argument("--resegment", metavar="FILE", help="write the packets cut again, and compare; - likewise")
     parser.add_argument("--explain", metavar="FILE", help="write a row for each frame, as .csv or .parquet")
@@ -72,9 +79,14 @@ def _coalesce(args: argparse.Namespace) -> None:
     from sim.coalesce.passage import Lane, run
     from sim.coalesce.polls import NO_LIMIT, Polls
     from sim.coalesce.resegment import PacketsOut, Resegmented
+    from sim.coalesce.settings import given
     from sim.coalesce.tally import Tally, known_engines, make
 
     names = _engines(args.engine, known_engines())
+    try:
+        chosen = given(names, args.set)
+    except ValueError as error:
+        raise Refused(str(error)) from None
     card = Card(
         Settings(
             mtu_bytes=_number("mtu", args.mtu),
@@ -89,7 +101,7 @@ def _coalesce(args: argparse.Namespace) -> None:
     for name in ("out", "resegment"):
         if getattr(args, name) and len(names) > 1:
             raise Refused(f"--{name}: found {len(names)} engines, wanted one: choose it with --engine {names[-1]}")
-    lanes = [Lane(Tally(make(name)), []) for name in names]
+    lanes = [Lane(Tally(make(name, chosen[name])), []) for name in names]
     resegmented = None
     writer = None
     with contextlib.ExitStack() as stack:

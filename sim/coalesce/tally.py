@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -63,9 +63,9 @@ def known_engines() -> tuple[str, ...]:
     return (NONE, *ENGINES)
 
 
-def make(name: str) -> Engine:
-    """An engine that counts what it loses. ValueError for a name not in `known_engines`."""
-    return Off() if name == NONE else make_engine(name, audit=True)
+def make(name: str, given: Mapping[str, int] | None = None) -> Engine:
+    """An engine with the parameters `given`, that counts what it loses. ValueError for a name not in `known_engines`."""
+    return Off() if name == NONE else make_engine(name, audit=True, **(given or {}))
 
 
 @dataclass(slots=True)
