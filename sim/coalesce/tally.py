@@ -64,7 +64,7 @@ def known_engines() -> tuple[str, ...]:
 
 
 def make(name: str, given: Mapping[str, int] | None = None) -> Engine:
-    """An engine with the parameters `given`, that counts what it loses. ValueError for a name not in `known_engines`."""
+    """An engine with parameters `given`, that counts what it loses. ValueError for a name not in `known_engines`."""
     return Off() if name == NONE else make_engine(name, audit=True, **(given or {}))
 
 
