@@ -45,6 +45,7 @@ UNTIMED = -(1 << 62)
 LINK_NAMES = {
     0: "BSD loopback",
     1: "Ethernet",
+    12: "raw IP",
     101: "raw IP",
     105: "802.11",
     108: "OpenBSD loopback",

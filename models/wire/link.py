@@ -16,7 +16,8 @@ from models.wire import ethernet
 from models.wire.octets import be16, be32
 
 NULL, ETHERNET, RAW, LOOP, COOKED, RAW_IPV4, RAW_IPV6, COOKED_2 = 0, 1, 101, 108, 113, 228, 229, 276
-KNOWN = (NULL, ETHERNET, RAW, LOOP, COOKED, RAW_IPV4, RAW_IPV6, COOKED_2)
+RAW_OF_OLD = 12  # DLT_RAW of most systems, which libpcap wrote before link types had numbers of their own
+KNOWN = (NULL, ETHERNET, RAW, RAW_OF_OLD, LOOP, COOKED, RAW_IPV4, RAW_IPV6, COOKED_2)
 
 LOOPBACK_BYTES = 4
 COOKED_BYTES, COOKED_PROTOCOL = 16, 14

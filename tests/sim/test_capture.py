@@ -87,6 +87,7 @@ def test_long_captures_come_in_chunks_with_numbers_that_go_on(tmp_path):
     [
         (0, b"\x02\x00\x00\x00"),
         (101, b""),
+        (12, b""),
         (108, b"\x00\x00\x00\x02"),
         (113, bytes.fromhex("0000000100060200000000010000 0800")),
         (228, b""),

@@ -11,6 +11,7 @@ from models.wire.link import (
     NULL,
     RAW,
     RAW_IPV4,
+    RAW_OF_OLD,
     behind,
 )
 
@@ -41,7 +42,8 @@ def test_the_network_header_is_found(link_type, header, kind):
         assert behind(link_type, row, captured) == (captured, 0)
 
 
+@pytest.mark.parametrize("link_type", [RAW, RAW_OF_OLD])
 @pytest.mark.parametrize(("first", "kind"), [(0x45, IPV4), (0x60, IPV6), (0x15, 0)])
-def test_raw_ip_says_its_version_itself(first, kind):
-    assert behind(RAW, np.array([first], np.uint8), 1) == (0, kind)
-    assert behind(RAW, np.zeros(0, np.uint8), 0) == (0, 0)
+def test_raw_ip_says_its_version_itself(first, kind, link_type):
+    assert behind(link_type, np.array([first], np.uint8), 1) == (0, kind)
+    assert behind(link_type, np.zeros(0, np.uint8), 0) == (0, 0)
