@@ -6,9 +6,8 @@ Leaves out: any rule of any engine. The payload, which merging only points at; c
 Sources: own.
 Checked by: tests/models/offload/test_lossless.py.
 
-Fields without a name of their own count with their nearest kin: MAC addresses with `vlan`, DF and fragment bits with
-`ip_id`, the flow label with `tos`, ECE and CWR with `ce`; other TCP flags, offset, extension headers and the header of
-a tunnel with `options`; padding with `boundary`. Of a tunnel, the outer and the inner header count alike.
+A frame is held against the one cut that has its first byte. Each key of LOST counts frames in which something of it
+differs, once; which field counts where is in docs/reasons.md. Of a tunnel, the outer and the inner header count alike.
 """
 
 from __future__ import annotations
@@ -59,20 +58,21 @@ def count(members, heads, state, row, cells, book, cut):
     joined, last, gap = state[SEGMENTS] > 1, segments_of(cells) - 1, jumbo_bytes(row, cells)
     wrong = outer_excess(row, cells) != 0
     size = cells[GSO_BYTES] if last else cells[PAYLOAD_BYTES]
-    slot, j, came_from = state[FIRST_MEMBER], 0, 0
+    slot, came_from = state[FIRST_MEMBER], 0
     while slot != ABSENT:
         member, came = members[slot], heads[slot]
         if not member[GSO_BYTES]:  # a member that was merged before has no frame to compare with
-            nearest = min(j, last)
+            nearest = min(came_from // size, last) if last else 0
             start = nearest * size
             n_bytes = min(size, cells[PAYLOAD_BYTES] - start)
             write_header(cut, row, cells, gap, nearest, start, n_bytes)
-            moved = start != came_from or n_bytes != member[PAYLOAD_BYTES] or (joined and member[TAIL_BYTES] != 0)
-            lost[BOUNDARY] += moved
-            fields = 0 if is_unchanged(came, member, cut, cells, gap) else compare(came, member, cut, cells, gap, lost)
+            found = 0 if is_unchanged(came, member, cut, cells, gap) else compare(came, member, cut, cells, gap)
+            if start != came_from or n_bytes != member[PAYLOAD_BYTES] or cells[TAIL_BYTES] != member[TAIL_BYTES]:
+                found |= 1 << BOUNDARY
+            for k in range(len(LOST)):
+                lost[k] += found >> k & 1
             is_odd = joined and (wrong or not is_canonical(came, member))
-            book[FRAMES_ALTERED] += moved or fields != 0 or is_odd
-        j += segments_of(member) if member[PAYLOAD_BYTES] else 0  # a swallowed acknowledgement has no segment
+            book[FRAMES_ALTERED] += found != 0 or is_odd
         came_from += member[PAYLOAD_BYTES]
         slot = member[NEXT_MEMBER]
 
@@ -95,26 +95,25 @@ def is_unchanged(came, member, cut, cells, gap):
 
 
 @njit
-def compare(came, member, cut, cells, gap, lost):
-    """In how many fields the header `cut` differs from the one that `came`; counts them. `cut` is laid out as `cells`,
-    but that everything from TCP on is `gap` bytes further to the left."""
-    before = lost.sum()
+def compare(came, member, cut, cells, gap):
+    """In which fields the header `cut` differs from the one that `came`, bit k for field k of LOST. `cut` is laid out
+    as `cells`, but that everything from TCP on is `gap` bytes further to the left."""
     l3, at = member[L3], cells[L3]
-    if member[VLAN_STRIPPED] != cells[VLAN_STRIPPED] or l3 != at or not same(came, cut, 0, l3):
-        lost[VLAN] += 1
     l4, al = member[L4], cells[L4] - gap
-    network(came, l3, l4, cut, at, al, lost)
+    found = network(came, l3, l4, cut, at, al)
+    if member[VLAN_STRIPPED] != cells[VLAN_STRIPPED] or l3 != at or not same(came, cut, 0, l3):
+        found |= 1 << VLAN
     if (member[INNER_L3] < 0) != (cells[INNER_L3] < 0):
-        lost[OPTIONS] += 1  # one of them is in a tunnel: nothing behind it is in the same place
-        return lost.sum() - before
+        return found | 1 << OPTIONS  # one of them is in a tunnel: nothing behind it is in the same place
     if member[INNER_L3] >= 0:
         l3, at = member[INNER_L3], cells[INNER_L3]
-        lost[OPTIONS] += not same_tunnel(came, l4, l3, cut, al, at, member[PROTOCOL])
+        if not same_tunnel(came, l4, l3, cut, al, at, member[PROTOCOL]):
+            found |= 1 << OPTIONS
         l4, al = innermost.transport(member), innermost.transport(cells)
-        network(came, l3, l4, cut, at, al, lost)
+        found |= network(came, l3, l4, cut, at, al)
     if innermost.protocol(member) == tcp.PROTOCOL:
-        transport(came, l4, member[HEAD_BYTES], cut, al, cells[HEAD_BYTES] - gap, lost)
-    return lost.sum() - before
+        found |= transport(came, l4, member[HEAD_BYTES], cut, al, cells[HEAD_BYTES] - gap)
+    return found
 
 
 @njit
@@ -145,41 +144,59 @@ def same_tunnel(came, start, stop, cut, cut_start, cut_stop, protocol):
 
 
 @njit
-def network(came, l3, l4, cut, at, al, lost):
-    """IP header fields at `l3` against those at `at`."""
+def network(came, l3, l4, cut, at, al):
+    """IP header fields at `l3` against those at `at`, as bits."""
+    found = 0
     if ipv4.is_ipv4(came, l3):
         was, now = ipv4.tos(came, l3), ipv4.tos(cut, at)
-        lost[TTL] += ipv4.ttl(came, l3) != ipv4.ttl(cut, at)
-        lost[IP_ID] += be32(came, l3 + ipv4.ID) != be32(cut, at + ipv4.ID)
+        if ipv4.ttl(came, l3) != ipv4.ttl(cut, at):
+            found |= 1 << TTL
+        if be32(came, l3 + ipv4.ID) != be32(cut, at + ipv4.ID):
+            found |= 1 << IP_ID
         step = ipv4.MINIMUM_BYTES
     else:
         was, now = ipv6.traffic_class(came, l3), ipv6.traffic_class(cut, at)
-        lost[TTL] += ipv6.hop_limit(came, l3) != ipv6.hop_limit(cut, at)
-        lost[TOS] += (ipv6.flow_word(came, l3) ^ ipv6.flow_word(cut, at)) & 0xFFFFF != 0 and was >> 2 == now >> 2
-        lost[OPTIONS] += ipv6.next_header(came, l3) != ipv6.next_header(cut, at)
+        if ipv6.hop_limit(came, l3) != ipv6.hop_limit(cut, at):
+            found |= 1 << TTL
+        if (ipv6.flow_word(came, l3) ^ ipv6.flow_word(cut, at)) & 0xFFFFF:
+            found |= 1 << TOS
+        if ipv6.next_header(came, l3) != ipv6.next_header(cut, at):
+            found |= 1 << OPTIONS
         step = ipv6.HEADER_BYTES
     marked = (was & 3 == CONGESTION_EXPERIENCED) != (now & 3 == CONGESTION_EXPERIENCED)
-    lost[CE] += marked
-    lost[TOS] += was >> 2 != now >> 2 or (was & 3 != now & 3 and not marked)
+    if marked:
+        found |= 1 << CE
+    if was >> 2 != now >> 2 or (was & 3 != now & 3 and not marked):
+        found |= 1 << TOS
     if l4 - l3 != al - at or not same(came[l3:], cut[at:], step, l4 - l3):
-        lost[OPTIONS] += 1
+        found |= 1 << OPTIONS
+    return found
 
 
 @njit
-def transport(came, l4, stop, cut, al, cut_stop, lost):
-    """TCP header fields at `l4` against those at `al`."""
+def transport(came, l4, stop, cut, al, cut_stop):
+    """TCP header fields at `l4` against those at `al`, as bits."""
     changed = tcp.flags(came, l4) ^ tcp.flags(cut, al)
-    lost[ACK] += tcp.ack(came, l4) != tcp.ack(cut, al)
-    lost[WINDOW] += tcp.window(came, l4) != tcp.window(cut, al)
-    lost[PSH] += changed & tcp.PSH != 0
-    lost[URGENT] += changed & tcp.URG != 0 or tcp.urgent(came, l4) != tcp.urgent(cut, al)
-    lost[CE] += changed & (tcp.ECE | tcp.CWR) != 0
-    other = changed & (tcp.FIN | tcp.SYN | tcp.RST | tcp.ACK_FLAG) != 0 or octet(came, l4 + tcp.OFFSET) != octet(
+    found = 0
+    if tcp.ack(came, l4) != tcp.ack(cut, al):
+        found |= 1 << ACK
+    if tcp.window(came, l4) != tcp.window(cut, al):
+        found |= 1 << WINDOW
+    if changed & tcp.PSH:
+        found |= 1 << PSH
+    if changed & tcp.URG or tcp.urgent(came, l4) != tcp.urgent(cut, al):
+        found |= 1 << URGENT
+    if changed & (tcp.ECE | tcp.CWR):
+        found |= 1 << CE
+    if changed & (tcp.FIN | tcp.SYN | tcp.RST | tcp.ACK_FLAG) or octet(came, l4 + tcp.OFFSET) != octet(
         cut, al + tcp.OFFSET
-    )
+    ):
+        found |= 1 << OPTIONS
     if tcp.has_aligned_timestamps(came, l4) and tcp.has_aligned_timestamps(cut, al):
-        lost[TSVAL] += tcp.tsval(came, l4) != tcp.tsval(cut, al)
-        lost[TSECR] += tcp.tsecr(came, l4) != tcp.tsecr(cut, al)
+        if tcp.tsval(came, l4) != tcp.tsval(cut, al):
+            found |= 1 << TSVAL
+        if tcp.tsecr(came, l4) != tcp.tsecr(cut, al):
+            found |= 1 << TSECR
     elif stop - l4 != cut_stop - al or not same(came[l4:], cut[al:], tcp.MINIMUM_BYTES, stop - l4):
-        other = True
-    lost[OPTIONS] += other
+        found |= 1 << OPTIONS
+    return found

@@ -39,9 +39,9 @@ class Compared:
     """What one outcome delivered. `packets`, `frames`: trains of what came out, and of what a cut makes of it.
 
     The rest has a row for each frame that came and is in `packets`, in their order: `came`, the frames; `packet`
-    int64[n], the row of its packet; `piece` int64[n], the row of `frames` that comes nearest to it; `moved` bool[n],
-    whether it begins or ends elsewhere; `same` bool[n], whether it is back, byte for byte; `comparable` bool[n], false
-    for what was merged before it came."""
+    int64[n], the row of its packet; `piece` int64[n], the row of `frames` that has its first byte; `moved` bool[n],
+    whether it begins or ends elsewhere, padding included; `same` bool[n], whether it is back, byte for byte;
+    `comparable` bool[n], false for what was merged before it came."""
 
     packets: FrameTrain
     frames: FrameTrain
@@ -140,8 +140,8 @@ def _pair(
             piece[i] = k
             n_bytes = came[i, PAYLOAD_BYTES]
             moved[i] = k_start != start or cuts[k, PAYLOAD_BYTES] != n_bytes
+            moved[i] |= came[i, TAIL_BYTES] != cuts[k, TAIL_BYTES]
             is_same = not moved[i] and came[i, HEAD_BYTES] == cuts[k, HEAD_BYTES]
-            is_same &= came[i, TAIL_BYTES] == cuts[k, TAIL_BYTES]
             if is_same:
                 for c in range(came[i, HEAD_BYTES]):
                     is_same &= came_head[i, c] == cut_head[k, c]

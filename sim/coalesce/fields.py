@@ -98,6 +98,8 @@ NUMBERS: dict[str, Reader] = {
     "ipv6.hlim": _of_ipv6(ipv6.HOP_LIMIT, 1),
     "tcp.seq_raw": _of_tcp(tcp.SEQ, 4),
     "tcp.ack_raw": _of_tcp(tcp.ACK, 4),
+    "tcp.flags.res": _of_tcp(tcp.OFFSET, 1, 1, 7),
+    "tcp.flags.ae": _of_tcp(tcp.OFFSET, 1, 0, 1),
     "tcp.flags.fin": _flag(tcp.FIN),
     "tcp.flags.syn": _flag(tcp.SYN),
     "tcp.flags.reset": _flag(tcp.RST),

@@ -15,7 +15,7 @@ from sim.capture_write import CaptureWriter
 from sim.coalesce.comparison import Compared, Comparison
 from sim.coalesce.fields import differences
 
-BOUNDARY = "boundary"  # the frame begins or ends elsewhere
+BOUNDARY = "boundary"  # the frame begins or ends elsewhere, its padding included
 CHECKSUM = "checksum"  # nothing else differs: a checksum that no sum gives, or the frame came with a wrong one
 
 
