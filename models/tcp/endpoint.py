@@ -114,6 +114,7 @@ _RECEIVER = (  # receiver.py
     "held_count",  # rows of `held`: (start, end) out of order, newest first, as SACK wants them
     "ack_due",
     "scheduled",
+    "pushed",  # a short segment, or one with PSH, waits for its acknowledgement
     "delayed_at",
     "ato_ps",
     "quick_acks",

@@ -1,12 +1,13 @@
 """The receiving half: bytes into order, when to acknowledge, which window to offer.
 
 Models: in-order delivery with an out-of-order queue; Linux's ACK rule (one decision a packet, merged or not), its
-    quick ACKs at the start, its delayed ACK and its estimate of the peer's segment size; a window rounded up to scale
-    units whose right edge never goes back.
+    quick ACKs at the start, its delayed ACK, the ACK that a reader gives who has emptied the socket after a push, its
+    estimate of the peer's segment size; a window rounded up to scale units whose right edge never goes back.
 Leaves out: autotuning and memory overhead of the receive buffer, interactive ("ping-pong") mode, compressed ACKs,
     DSACK, the backlog's deferred ACK; a list, not a tree, of out-of-order stretches (slow beyond some hundreds).
 Sources: RFC 9293 section 3.10.7.4, RFC 5681 section 4.2, RFC 2018 section 4; Linux 6.19 net/ipv4/tcp_input.c
-    (__tcp_ack_snd_check, tcp_measure_rcv_mss, tcp_event_data_recv), tcp_output.c (__tcp_select_window).
+    (__tcp_ack_snd_check, tcp_measure_rcv_mss, tcp_event_data_recv), tcp.c (tcp_cleanup_rbuf), tcp_output.c
+    (__tcp_select_window). A push counts with a whole segment, too, since Linux 6.7.
 Checked by: tests/models/tcp/test_receiver.py, test_channel.py.
 
 `held` int64[..., 2] is the out-of-order queue of record `c`: (start, end), newest first, as SACK wants them. Only the
@@ -39,8 +40,8 @@ def readable_bytes(c):
 
 
 @njit
-def accept(c, seq, n_bytes, fin, stream_start, segment_bytes, now_ps, rto_ps, held):
-    """A packet with payload or FIN (`fin` 0 or 1), some of it perhaps old or beyond the window; then decides about an
+def accept(c, seq, n_bytes, fin, push, stream_start, segment_bytes, now_ps, rto_ps, held):
+    """A packet with payload or FIN (`fin` 0 or 1), pushed or not (`push` 0 or not), some of it perhaps old or beyond the window; then decides about an
     ACK. `segment_bytes` is what one segment of it carried; `rto_ps` the timeout without doublings."""
     if stream_start != seq - c.rcv_first and n_bytes > 0:
         c.payload_errors += 1
@@ -59,7 +60,7 @@ def accept(c, seq, n_bytes, fin, stream_start, segment_bytes, now_ps, rto_ps, he
         c.ack_due = 1
         return
     if n_bytes > 0:
-        note_arrival(c, segment_bytes, now_ps, rto_ps)
+        note_arrival(c, segment_bytes, push, now_ps, rto_ps)
     if end > expected:
         c.rcv_next = end
     had_hole = c.held_count > 0
@@ -88,10 +89,14 @@ def ack_now(c):
 
 
 @njit
-def note_arrival(c, segment_bytes, now_ps, rto_ps):
+def note_arrival(c, segment_bytes, push, now_ps, rto_ps):
     """Payload came in order: what it tells of the peer's segments and of the time between them."""
     if segment_bytes >= c.peer_mss:
         c.peer_mss = min(segment_bytes, c.max_mss)
+        if push:
+            c.pushed = 1
+    else:
+        c.pushed = 1
     floor = c.min_ato_ps
     if c.ato_ps == 0:
         go_quick(c)
@@ -186,7 +191,7 @@ def advertise(c):
     c.right_edge = max(c.right_edge, c.rcv_next + c.offered)
     if c.scheduled and c.quick_acks:
         c.quick_acks -= 1
-    c.ack_due = c.scheduled = 0
+    c.ack_due = c.scheduled = c.pushed = 0
     c.delayed_at = NEVER
     return field
 
@@ -200,6 +205,9 @@ def consume(c, n_bytes):
     (tcp_cleanup_rbuf)."""
     c.read_bytes += n_bytes
     if c.scheduled and c.rcv_next - c.acknowledged > c.peer_mss:
+        c.ack_due = 1
+        return
+    if c.scheduled and c.pushed and n_bytes > 0 and readable_bytes(c) == 0 and c.held_count == 0:
         c.ack_due = 1
         return
     current = c.right_edge - c.rcv_next

@@ -26,6 +26,7 @@ from models.tcp.segment import (
     GSO_SEGMENTS,
     PAYLOAD_BYTES,
     PAYLOAD_START,
+    PSH,
     RST,
     SEQ,
     STAMPED,
@@ -113,7 +114,9 @@ def receive(c, seg, now_ps, sent, held, out):
     if n_bytes > 0 or flags & FIN:
         had_fin = c.fin_received
         segment_bytes = seg[GSO_BYTES] if seg[GSO_BYTES] else n_bytes
-        accept(c, seq, n_bytes, flags & FIN, seg[PAYLOAD_START], segment_bytes, now_ps, c.base_rto_ps, held)
+        accept(
+            c, seq, n_bytes, flags & FIN, flags & PSH, seg[PAYLOAD_START], segment_bytes, now_ps, c.base_rto_ps, held
+        )
         if c.fin_received and not had_fin:
             move(c, _RCV_FIN)
     if c.state == _TIME_WAIT:

@@ -36,9 +36,9 @@ def receiver(*, quick=0, **config):
     return made
 
 
-def arrive(made, seq, n_bytes, *, segment_bytes=0, now_ps=MS, fin=False):
+def arrive(made, seq, n_bytes, *, segment_bytes=0, now_ps=MS, fin=False, push=False):
     """Does the packet cause an ACK at once?"""
-    accept(made, seq, n_bytes, int(fin), seq, segment_bytes or min(n_bytes, MSS), now_ps, 200 * MS, HELD)
+    accept(made, seq, n_bytes, int(fin), int(push), seq, segment_bytes or min(n_bytes, MSS), now_ps, 200 * MS, HELD)
     due = bool(made.ack_due)
     if due:
         advertise(made)
@@ -70,6 +70,27 @@ def test_a_single_segment_waits_40_ms():
     made = receiver()
     arrive(made, 0, MSS, now_ps=5 * MS)
     assert made.delayed_at == 45 * MS
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "push", "read", "acks"),
+    [
+        (MSS, True, MSS, True),  # the end of what the peer had to say; Linux 6.7
+        (MSS, False, MSS, False),
+        (MSS, True, MSS - 1, False),  # the reader left something
+        (100, False, 100, True),  # shorter than a segment
+        (100, False, 99, False),
+    ],
+)
+def test_a_reader_who_empties_the_socket_after_a_push_acknowledges(n_bytes, push, read, acks):
+    made = receiver()
+    assert not arrive(made, 0, n_bytes, push=push)
+    consume(made, read)
+    assert made.ack_due == acks
+    advertise(made)
+    arrive(made, n_bytes, MSS)
+    consume(made, readable_bytes(made))
+    assert not made.ack_due  # that push has been answered
 
 
 def test_quick_acks_are_used_up():
@@ -118,9 +139,9 @@ def test_an_ack_waits_for_the_reader_when_it_would_shrink_the_window():
 def test_out_of_order_stretches_join_newest_first():
     made = receiver()
     for start in (10, 30, 50, 20):
-        accept(made, start, 10, 0, start, 10, 0, MS, HELD)
+        accept(made, start, 10, 0, 0, start, 10, 0, MS, HELD)
     assert HELD[: made.held_count].tolist() == [[10, 40], [50, 60]]
-    accept(made, 0, 10, 0, 0, 10, 0, MS, HELD)
+    accept(made, 0, 10, 0, 0, 0, 10, 0, MS, HELD)
     assert made.rcv_next == 40 and HELD[: made.held_count].tolist() == [[50, 60]]
 
 
@@ -164,7 +185,7 @@ def test_a_window_update_when_the_window_has_doubled():
 
 def test_payload_at_the_wrong_place_is_counted():
     made = receiver()
-    accept(made, 0, MSS, 0, MSS, MSS, 0, MS, HELD)
+    accept(made, 0, MSS, 0, 0, MSS, MSS, 0, MS, HELD)
     assert made.payload_errors == 1
 
 
