@@ -37,7 +37,7 @@ def execute(
 
     BuildError for a scenario that cannot be wired; OSError where captures cannot be written."""
     world = build(scenario)
-    writers = _tap(world, pcap_dir, scenario.duration_ps) if pcap_dir is not None else []
+    writers = _tap(world, pcap_dir, scenario.duration_ps) if pcap_dir is not None else {}
     began_s = time.perf_counter()
     try:
         _run_until(world, 0, scenario.warmup_ps, scenario.duration_ps, progress)
@@ -45,10 +45,11 @@ def execute(
         recorded = [_record_one_poll(napi) for napi in world.nodes[scenario.observe].napis.values()]
         _run_until(world, scenario.warmup_ps, scenario.duration_ps, scenario.duration_ps, progress)
     finally:
-        for writer in writers:
+        for writer in writers.values():
             writer.close()
     wall_s = time.perf_counter() - began_s
-    return _result(scenario, variant, world, before, _worth_drawing(recorded), wall_s)
+    captures = {name: _written(writer) for name, writer in writers.items()}
+    return _result(scenario, variant, world, before, _worth_drawing(recorded), captures, wall_s)
 
 
 def _run_until(
@@ -86,22 +87,26 @@ def _worth_drawing(recorded: list[list[dict[str, Any]]]) -> dict[str, Any]:
     return max(polls, key=lambda poll: (min(len(poll["frames"]), _TIMELINE_FRAMES), -poll["start_ps"]), default={})
 
 
-def _tap(world: World, folder: Path, duration_ps: int) -> list[CaptureWriter]:
+def _tap(world: World, folder: Path, duration_ps: int) -> dict[str, CaptureWriter]:
     folder.mkdir(parents=True, exist_ok=True)
-    writers = []
+    writers: dict[str, CaptureWriter] = {}
     for name, node in world.nodes.items():
         for nic_name, nic in node.nics.items():
-            at_nic = CaptureWriter(folder / f"{name}-{nic_name}-nic.pcap")
-            at_stack = CaptureWriter(folder / f"{name}-{nic_name}-stack.pcap")
+            at = [f"{name}-{nic_name}-{place}.pcap" for place in ("nic", "stack")]
+            at_nic, at_stack = (CaptureWriter(folder / file) for file in at)
             nic.tap = partial(_write_arrived, at_nic, duration_ps)
             node.napis[nic_name].tap = partial(at_stack.write, payloads=SYNTHETIC)
-            writers += [at_nic, at_stack]
+            writers |= {at[0]: at_nic, at[1]: at_stack}
     return writers
 
 
 def _write_arrived(writer: CaptureWriter, before_ps: int, train: FrameTrain) -> None:
     """A card hears of frames before they arrive; those that have not when the run ends are not in its capture."""
     writer.write(train[train.time_ps < before_ps], payloads=SYNTHETIC)
+
+
+def _written(writer: CaptureWriter) -> dict[str, int]:
+    return {"frames": writer.frames, "wrong_ipv4": writer.wrong_ipv4, "wrong_transport": writer.wrong_transport}
 
 
 def _snapshot(world: World) -> Snapshot:
@@ -121,7 +126,13 @@ def _losses(node: BuiltNode) -> list[int]:
 
 
 def _result(
-    scenario: Scenario, variant: str, world: World, before: Snapshot, timeline: dict[str, Any], wall_s: float
+    scenario: Scenario,
+    variant: str,
+    world: World,
+    before: Snapshot,
+    timeline: dict[str, Any],
+    captures: dict[str, dict[str, int]],
+    wall_s: float,
 ) -> RunResult:
     after = _snapshot(world)
     span_ps = scenario.duration_ps - scenario.warmup_ps
@@ -170,6 +181,7 @@ def _result(
         },
         merge_sizes=dict(sizes),
         poll_timeline=timeline,
+        captures=captures,
         events=next(world.clock.env._eid),
         wall_s=wall_s,
     )

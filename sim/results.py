@@ -54,11 +54,15 @@ class RunResult:
     correctness: Mapping[str, Any] = field(default_factory=no_losses)
     merge_sizes: Mapping[int, int] = field(default_factory=dict)  # segments in a packet -> packets
     poll_timeline: Mapping[str, Any] = field(default_factory=dict)  # one NAPI poll: start_ps, end_ps, frames, packets
+    captures: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # file -> frames, wrong_ipv4, wrong_transport
     events: int = field(default=0, compare=False)  # SimPy events; a matter of train length, not of the result
     wall_s: float = field(default=0.0, compare=False)  # of the event loop [s]
 
     def as_json(self) -> dict[str, Any]:
-        """The stable keys of `--json`, one entry of its `variants`."""
+        """The stable keys of `--json`, one entry of its `variants`; `captures` only where `--pcap` wrote some."""
+        captures = {"captures": {name: dict(self.captures[name]) for name in sorted(self.captures)}}
         return {
             "name": self.variant,
             "goodput_bps": self.goodput_bps,
@@ -81,7 +85,7 @@ class RunResult:
             "flows": [dict(flow) for flow in self.flows],
             "correctness": dict(self.correctness)
             | {"lost": {name: self.correctness.get("lost", {}).get(name, 0) for name in LOST}},
-        }
+        } | (captures if self.captures else {})
 
 
 class Finished(NamedTuple):

@@ -41,8 +41,9 @@ def readable_bytes(c):
 
 @njit
 def accept(c, seq, n_bytes, fin, push, stream_start, segment_bytes, now_ps, rto_ps, held):
-    """A packet with payload or FIN (`fin` 0 or 1), pushed or not (`push` 0 or not), some of it perhaps old or beyond the window; then decides about an
-    ACK. `segment_bytes` is what one segment of it carried; `rto_ps` the timeout without doublings."""
+    """A packet with payload or FIN (`fin` 0 or 1), pushed or not (`push` 0 or not), some of it perhaps old or beyond
+    the window; then decides about an ACK. `segment_bytes` is what one segment of it carried, `rto_ps` the timeout
+    without doublings."""
     if stream_start != seq - c.rcv_first and n_bytes > 0:
         c.payload_errors += 1
     end = seq + n_bytes

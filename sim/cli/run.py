@@ -184,6 +184,11 @@ def _print_table(scenario: "Scenario", done: Sequence["RunResult"], place: Path,
     if not console.is_terminal:
         console = Console(stderr=to_stderr, width=160)  # a pipe has no width; 80 would break the columns
     console.print(table)
+    for result in done:
+        for file, counts in result.captures.items():
+            if wrong := counts["wrong_ipv4"] + counts["wrong_transport"]:
+                about = f"{result.variant}/{file}: {wrong} wrong checksums, written as they are"
+                console.print(about, highlight=False)
     console.print(f"saved in {place}", highlight=False)
 
 
