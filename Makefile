@@ -29,6 +29,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/bulk.py
 	$(BIN)/python benchmarks/coalesce.py
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/peers.py
 
 $(READY): requirements.txt

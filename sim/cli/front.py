@@ -4,6 +4,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 COMMANDS = {
     "run": "simulate scenarios, compare their variants, write results and figures",
@@ -12,7 +13,14 @@ COMMANDS = {
     "coalesce": "show what receive offload makes of a capture",
     "kernel-check": "compare our GRO, router and segmentation with the running Linux kernel (root)",
 }
-USAGE_ERROR = 2  # what argparse uses too
+USAGE_ERROR = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"{self.prog}: {message}; {self.prog} --help has all there is\n")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,9 +29,7 @@ def main(argv: Sequence[str]) -> int:
     0: done; 1: done, and the answer is no; 2: something asked for cannot be; 3: this machine cannot; 130:
     interrupted. Raises SystemExit as argparse does.
     """
-    parser = argparse.ArgumentParser(
-        prog="run.py", description="A discrete-event simulator of TCP receive offload (LRO and GRO)."
-    )
+    parser = _Parser(prog="run.py", description="A discrete-event simulator of TCP receive offload (LRO and GRO).")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     command = next((word for word in argv if not word.startswith("-")), None)
     for name, about in COMMANDS.items():

@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 DEFAULT_TRAINS = 2000
 CANNOT = 3
@@ -30,24 +29,27 @@ def main(args: argparse.Namespace) -> int:
     """Prints the report; 1 when kernel and model disagree or the run is void, 3 where there is no referee."""
     from sim.kernel_check.namespace import Unavailable
     from sim.kernel_check.run import referee
-    from sim.results import dump, write_text
+    from sim.results import dump
+    from sim.whole_file import WholeFile
 
-    try:
-        with _progress(args.trains) as progress:
-            report = referee(args.trains, args.seed, progress=progress)
-    except Unavailable as missing:
-        print(f"kernel-check: {missing}", file=sys.stderr)
-        return CANNOT
-    out = sys.stderr if args.json == "-" else sys.stdout
-    print("\n".join(report.lines()), file=out)
-    if args.json == "-":
-        sys.stdout.write(dump(report.as_json()))
-    elif args.json:
+    with contextlib.ExitStack() as stack:
         try:
-            write_text(Path(args.json), dump(report.as_json()))
+            whole = WholeFile(args.json) if args.json else None
         except OSError as error:
             print(f"{args.json}: found {(error.strerror or '').lower()}, wanted a file to write", file=sys.stderr)
             return 2
+        if whole is not None:
+            stack.callback(whole.abandon)  # what is closed by then stays
+        try:
+            with _progress(args.trains) as progress:
+                report = referee(args.trains, args.seed, progress=progress)
+        except Unavailable as missing:
+            print(f"kernel-check: {missing}", file=sys.stderr)
+            return CANNOT
+        print("\n".join(report.lines()), file=sys.stderr if args.json == "-" else sys.stdout)
+        if whole is not None:
+            whole.file.write(dump(report.as_json()).encode())
+            whole.close()
     return 0 if report.agrees else 1
 
 

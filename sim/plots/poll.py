@@ -52,7 +52,7 @@ def draw(metrics: Mapping[str, Any], variant: Mapping[str, Any]) -> Figure:
     axes.set_xlabel("time since the poll began [µs]; shaded: the poll, numbers: data segments in a packet")
     axes.set_title(f"{metrics['scenario']}, {variant['name']}: one NAPI poll")
     segments = sum(packet["segments"] for packet in poll["packets"])
-    note = f"{len(poll['frames'])} frames in, {len(poll['packets'])} packets of {segments} segments out"
+    note = f"{len(poll['frames'])} frames in, {len(poll['packets'])} packets with {segments} segments out"
     style.set_note(axes, note)
     figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.4)
     return figure

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from models.forwarding.router import Verdict
-from models.train import FRAME_COUNT
 from sim.build import build
 from sim.scenario import parse
+from tests.sim.books import assert_ports_and_links_balance, counted, frames_and_bytes
 
 OFFLOADS = {
     "none": {},
@@ -61,14 +61,6 @@ def ended_world(offload, rough, ring, queue):
     return world, seen, announced
 
 
-def frames_and_bytes(train):
-    return np.array([train.meta[:, FRAME_COUNT].sum(), train.payload_bytes.sum()])
-
-
-def counted(counts, frames, payload):
-    return np.array([counts[frames], counts[payload]])
-
-
 @pytest.mark.parametrize("offload", OFFLOADS)
 @pytest.mark.parametrize(
     ("rough", "ring", "queue"), [({}, 1024, 1000), ({}, 8, 4), ({"jitter": "20us", "loss": 0.02}, 64, 64)]
@@ -76,27 +68,16 @@ def counted(counts, frames, payload):
 def test_frames_and_bytes(offload, rough, ring, queue):
     """Each sum is one of frames and one of bytes."""
     world, seen, announced = ended_world(offload, rough, ring, queue)
-    announced_to_all = sent_by_all = 0
     for name, node in world.nodes.items():
         counts, nics = node.ledger.counts, node.nics.values()
         arrived = counted(counts, "nic/in", "nic/in-bytes")
         coming = sum(frames_and_bytes(nic.on_the_way) for nic in nics)
         assert (announced[name] == arrived + coming).all(), name
-        announced_to_all += announced[name]
         held = sum(frames_and_bytes(nic.in_ring) for nic in nics)
         held += sum(np.array([engine.held_frames, engine.held_payload_bytes]) for engine in node.engines)
         missed = counted(counts, "drop/ring-full", "nic/missed-bytes")
         assert (arrived == seen[name] + held + missed).all(), name
-        handed_over = counted(counts, "port/in", "port/in-bytes")
-        sent_on = counted(counts, "port/out", "port/out-bytes")
-        waiting = sum(frames_and_bytes(port.waiting) for port in node.model.ports)
-        dropped = counted(counts, "drop/queue-full", "port/dropped-bytes")
-        assert (handed_over == sent_on + waiting + dropped).all(), name
-        sent_by_all += sent_on
-    in_cables = [frame for line in world.lines for _, _, frame in getattr(line, "_held", ())]
-    missing = sent_by_all - announced_to_all - sum(frames_and_bytes(frame) for frame in in_cables)
-    lost = sum(counted(link.counts, "drop/link-loss", "link/lost-bytes") for link in world.links)
-    assert (missing == lost).all()
+    lost = assert_ports_and_links_balance(world)
     router = world.nodes["m"].ledger.counts
     refused = sum(router[f"drop/{verdict.label}"] for verdict in Verdict)
     not_passed_on = seen["m"] - counted(router, "port/in", "port/in-bytes")

@@ -22,6 +22,7 @@ from sim import execute as execution
 from sim.build import World, build
 from sim.results import RunResult
 from sim.scenario import Scenario, parse
+from tests.sim.books import assert_ports_and_links_balance
 
 FAIR_SHARE = 0.05
 EVENTS = ("drop", "tie", "two-input merge", "ring overflow", "preemption", "reordering", "timer in a poll")
@@ -217,6 +218,7 @@ def compare(examples: int, start: int, monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal cases
         whole, world = run(data, None, monkeypatch)
         print_of_whole = fingerprint(world)
+        assert_ports_and_links_balance(world)
         for frames in FINE:
             cut, cut_world = run(data, frames, monkeypatch)
             assert fingerprint(cut_world) == print_of_whole, f"max_train_frames={frames}"
@@ -263,10 +265,12 @@ print(dump(saved(Finished(scenario, execute(scenario)))))
 """
 
 
-def test_hash_seed_does_not_matter():
+@pytest.mark.parametrize("frames", [None, *FINE])
+def test_hash_seed_does_not_matter(frames):
     card = {"rx-ring": 16, "rx-usecs": "12us", "gro": "on"}
     data = {
         "name": "hashes",
+        "max_train_frames": frames,
         "duration": "3ms",
         "observe": "m",
         "nodes": {
