@@ -143,25 +143,13 @@ def passes(content, chosen, tables):
         assert resegmented.identical + resegmented.altered + resegmented.not_compared == tally.frames_in
 
 
+@settings(max_examples=settings().max_examples * 50)
 @hypothesis.given(changed_frames(), options)
 def test_frames_of_any_kind(tables, content, chosen):
     passes(content, chosen, tables)
 
 
+@settings(max_examples=settings().max_examples * 50)
 @hypothesis.given(changed_files(), options)
 def test_files_of_any_kind(tables, content, chosen):
-    passes(content, chosen, tables)
-
-
-@pytest.mark.long
-@settings(max_examples=settings().max_examples * 50)
-@hypothesis.given(changed_frames(), options)
-def test_many_more_frames(tables, content, chosen):
-    passes(content, chosen, tables)
-
-
-@pytest.mark.long
-@settings(max_examples=settings().max_examples * 50)
-@hypothesis.given(changed_files(), options)
-def test_many_more_files(tables, content, chosen):
     passes(content, chosen, tables)
