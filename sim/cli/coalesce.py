@@ -133,7 +133,8 @@ def _coalesce(args: argparse.Namespace) -> None:
         engines = [tally.as_json() | {"merge_sizes": tally.merge_sizes} for tally in tallies]
         _draw(args.figure, {"name": f"{Path(args.capture).name}: {capture.file.frames:,} frames", "engines": engines})
     if args.json:
-        _write_json(args.json, {"engines": [tally.as_json() for tally in tallies]})
+        said = {"set": args.set} if args.set else {}
+        _write_json(args.json, {"engines": [tally.as_json() for tally in tallies]} | said)
 
 
 def _engines(text: str, known: Sequence[str]) -> list[str]:

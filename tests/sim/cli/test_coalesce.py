@@ -245,3 +245,11 @@ def test_an_interrupt_ends_the_capture_that_is_read_from_a_pipe(tmp_path):
         process.stdout.read()
     assert process.returncode == 0
     assert json.loads((tmp_path / "x.json").read_text())["engines"][0]["frames_in"] == 4
+
+
+def test_the_json_repeats_what_was_set(tmp_path, capture_of):
+    words = (capture_of([0, 1, 2]), "--engine", "lro-82599", "--json", tmp_path / "x.json")
+    assert command(*words) == 0
+    assert "set" not in json.loads((tmp_path / "x.json").read_text())
+    assert command(*words, "--set", "psh=closes") == 0
+    assert json.loads((tmp_path / "x.json").read_text())["set"] == ["psh=closes"]
