@@ -48,6 +48,7 @@ def test_on_a_slow_host_each_place_of_merging_gains_more_than_the_next():
 def test_on_a_fast_host_all_reach_the_line_and_the_cpu_falls():
     rates = [goodput("host-fast", v) for v in VARIANTS]
     assert max(rates) < 1.02 * min(rates)
+    assert min(rates) > 0.98 * 9.4148e9  # of the line; the rest is the flow's start, as these runs have no warm-up
     assert busy("host-fast", "none") > busy("host-fast", "gro") > busy("host-fast", "lro-hardware")
     assert busy("host-fast", "none") > busy("host-fast", "lro-driver")
 
