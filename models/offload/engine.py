@@ -49,9 +49,10 @@ from models.offload.held import (
     Held,
     Ints,
 )
+from models.offload.lro_columns import TIMER_PS
 from models.offload.names import ENGINES, PLACES, Place
 from models.offload.packets import CLOSE, CLOSED_BY
-from models.offload.setups import TIMERS_PS, parameters, setup_of
+from models.offload.setups import parameters, setup_of
 from models.offload.why import Why
 from models.payload import Payloads
 from models.train import ABSENT, COLUMNS, HEAD_WIDTH, PIECE_COLUMNS, FrameTrain, widened
@@ -221,7 +222,7 @@ class Engine:
     @property
     def timer_ps(self) -> int | None:
         """How long the card itself holds a packet at most [ps]; None if only the interrupt or the poll ends it."""
-        return TIMERS_PS.get(self.name) or None
+        return int(self._setup[TIMER_PS]) or None
 
     @property
     def held_packets(self) -> int:

@@ -72,6 +72,7 @@ SETUPS: dict[str, dict[int, int]] = {
         BUCKETS: 1,
         PER_BUCKET: gro_hw_mlx5.CONTEXTS,
         MAX_BYTES: gro_hw_mlx5.MAX_PACKET_BYTES,
+        lro_columns.TIMER_PS: gro_hw_mlx5.TIMER_PS,
     },
     "freebsd-lro": {
         ENGINE: FREEBSD_LRO,
@@ -100,7 +101,6 @@ SETUPS: dict[str, dict[int, int]] = {
         MAX_BYTES: gvisor.MAX_PACKET_BYTES,
     },
 } | {name: lro_table.setup(row) | {ENGINE: LRO_HARDWARE} for name, row in lro_table.ROWS.items()}
-TIMERS_PS = {"gro-hw-mlx5": gro_hw_mlx5.TIMER_PS} | {name: row.timer_ps.value for name, row in lro_table.ROWS.items()}
 _LIMITS = {  # parameters by keyword, and which word of the setup each is
     "per_bucket": PER_BUCKET,
     "max_bytes": MAX_BYTES,

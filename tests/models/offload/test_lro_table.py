@@ -37,3 +37,10 @@ def test_a_word_a_column_does_not_know():
 def test_engines_of_the_card_or_its_driver_are_lro_engines():
     assert set(LRO_ENGINES) == {name for name in ENGINES if PLACES[name] is not Place.STACK}
     assert set(ROWS) < set(LRO_ENGINES)
+
+
+def test_how_long_a_card_holds_a_packet_is_a_parameter_where_it_is_assumed():
+    assert make("lro-bnx2x").timer_ps is None  # it ends with the interrupt
+    assert make("lro-bnx2x", timer_ps=5_000_000).timer_ps == 5_000_000
+    with pytest.raises(ValueError, match="timer_ps"):
+        make("lro-82599", timer_ps=5_000_000)  # known
