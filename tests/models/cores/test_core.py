@@ -121,17 +121,16 @@ STEPS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["interrupt", "tim
 def test_cards_are_polled_in_the_order_in_which_they_wanted_it(steps, used_up):
     """A card whose budget is used up goes to the end of the line; one that is in line is not lined up again."""
     core, cards, _ = rows(cards=3)
-    line, interrupts = [], {}
+    line, rang = [], set()
     for (k, step), more in zip(steps, used_up, strict=False):
         if step != "poll":
-            masked = k in line and not interrupts.get(k)
-            if step == "interrupt" and masked:
-                continue
+            if step == "interrupt" and k in line:
+                continue  # it is masked
             cards[k, nic.INTERRUPT_AT if step == "interrupt" else nic.TIMER_AT] = core[NOW]
-            interrupts[k] = True
+            rang.add(k)
             continue
-        line += sorted(k for k in interrupts if k not in line)  # they all rang since the core looked last
-        interrupts.clear()
+        line += sorted(rang.difference(line))  # they all rang since the core looked last
+        rang.clear()
         number = next_card(core, cards)
         assert number == (line[0] if line else ABSENT)
         assert (cards[:, nic.INTERRUPT_AT] > core[NOW]).all() and (cards[:, nic.TIMER_AT] > core[NOW]).all()
