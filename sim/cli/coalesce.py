@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.units import parse_time_ps
 from sim.cli import targets
-from sim.cli.targets import STANDARD, Refused, naming
+from sim.cli.targets import A_FILE, STANDARD, Refused, naming
 
 if TYPE_CHECKING:
     from sim.capture import Capture
@@ -177,7 +177,7 @@ def _written(target: str) -> Iterator["CaptureWriter"]:
     """A capture to write to; what goes wrong with it is told by its own name, not by that of the capture read."""
     from sim.capture_write import CaptureWriter
 
-    with naming(target, "a file to write"), CaptureWriter(target) as writer:
+    with naming(target, A_FILE), CaptureWriter(target) as writer:
         yield writer
 
 
@@ -186,14 +186,13 @@ def _table(target: str) -> Iterator["TableFile"]:
     from sim.coalesce.explain import COLUMNS
     from sim.coalesce.table_file import TableFile
 
-    try:
-        table = TableFile(target, COLUMNS)
-    except ImportError:
-        raise Refused(f"--explain: found {target!r} but no pyarrow, which writes Parquet, wanted .csv") from None
-    except OSError as error:
-        raise Refused(f"{target}: found {(error.strerror or str(error)).lower()}, wanted a file to write") from None
-    with naming(target, "a file to write"), table:
-        yield table
+    with naming(target, A_FILE):
+        try:
+            table = TableFile(target, COLUMNS)
+        except ImportError:
+            raise Refused(f"--explain: found {target!r} but no pyarrow, which writes Parquet, wanted .csv") from None
+        with table:
+            yield table
 
 
 @contextlib.contextmanager
@@ -264,15 +263,15 @@ def _draw(target: str, report: Mapping[str, Any]) -> None:
     from sim.plots import coalesced, style
     from sim.whole_file import WholeFile
 
-    with naming(target, "a file to write"), WholeFile(target) as file:
+    with naming(target, A_FILE), WholeFile(target) as file:
         style.save_as(coalesced.draw(report), file, Path(target).suffix)
 
 
 def _write_json(target: str, data: object) -> None:
     from sim.results import dump, write_text
 
-    if target == "-":
+    if target == STANDARD:
         sys.stdout.write(dump(data))
         return
-    with naming(target, "a file to write"):
+    with naming(target, A_FILE):
         write_text(Path(target), dump(data))

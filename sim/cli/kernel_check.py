@@ -8,6 +8,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from sim.cli.targets import A_FILE, STANDARD, Refused, naming
+
 DEFAULT_TRAINS = 2000
 CANNOT = 3
 
@@ -34,9 +36,10 @@ def main(args: argparse.Namespace) -> int:
 
     with contextlib.ExitStack() as stack:
         try:
-            whole = WholeFile(args.json) if args.json else None
-        except OSError as error:
-            print(f"{args.json}: found {(error.strerror or '').lower()}, wanted a file to write", file=sys.stderr)
+            with naming(args.json, A_FILE):
+                whole = WholeFile(args.json) if args.json else None
+        except Refused as refused:
+            print(refused, file=sys.stderr)
             return 2
         if whole is not None:
             stack.callback(whole.abandon)  # what is closed by then stays
@@ -46,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
         except Unavailable as missing:
             print(f"kernel-check: {missing}", file=sys.stderr)
             return CANNOT
-        print("\n".join(report.lines()), file=sys.stderr if args.json == "-" else sys.stdout)
+        print("\n".join(report.lines()), file=sys.stderr if args.json == STANDARD else sys.stdout)
         if whole is not None:
             whole.file.write(dump(report.as_json()).encode())
             whole.close()

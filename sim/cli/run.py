@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.cli.inputs import INPUTS_HELP, split
+from sim.cli.targets import A_FOLDER, STANDARD, Refused, may_write, may_write_in, naming
 
 if TYPE_CHECKING:
     from sim.results import Finished, RunResult
     from sim.scenario import Scenario
 
 Progress = Callable[[float], None]
-
-
-class _Refused(Exception):
-    """Something asked for cannot be; `args` are the lines that say what."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +41,7 @@ def main(args: argparse.Namespace) -> int:
         reports = _run_all(scenarios, args)
         if args.json:
             _write_json(args.json, reports[0] if len(reports) == 1 else reports)
-    except _Refused as refused:
+    except Refused as refused:
         for line in refused.args:
             print(line, file=sys.stderr)
         return 2
@@ -57,7 +54,7 @@ def _scenarios(args: argparse.Namespace) -> list["Scenario"]:
 
     files, overrides = split(args.inputs)
     if not files:
-        raise _Refused("found no file, wanted a scenario such as scenarios/host.yaml")
+        raise Refused("found no file, wanted a scenario such as scenarios/host.yaml")
     scenarios: dict[str, Scenario] = {}
     mistakes: dict[str, None] = {}  # a bad override is told once, not once a file
     for file in files:
@@ -72,32 +69,17 @@ def _scenarios(args: argparse.Namespace) -> list["Scenario"]:
         except ScenarioErrors as errors:
             mistakes |= dict.fromkeys(errors.lines)
     if mistakes:
-        raise _Refused(*mistakes)
+        raise Refused(*mistakes)
     return list(scenarios.values())
 
 
 def _may_write(args: argparse.Namespace) -> None:
     """Tries the places to write before minutes are spent on what goes there."""
-    places = [args.out]
-    if args.json and args.json != "-":
-        places.append(Path(args.json).parent)
-        if Path(args.json).is_dir():
-            raise _Refused(f"{args.json}: found a folder, wanted a file to write")
-    for place in places:
-        with _writing(place):
-            if place == args.out:
-                place.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=place):
-                pass
-
-
-@contextlib.contextmanager
-def _writing(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise _Refused(f"{place}: found {reason}, wanted a folder to write to") from None
+    if args.json and args.json != STANDARD:
+        may_write(Path(args.json))
+    with naming(args.out, A_FOLDER):
+        args.out.mkdir(parents=True, exist_ok=True)
+    may_write_in(args.out)
 
 
 def _names(scenario: "Scenario", args: argparse.Namespace) -> list[str]:
@@ -124,7 +106,7 @@ def _run(scenario: "Scenario", variants: dict[str, "Scenario"], args: argparse.N
     with contextlib.ExitStack() as stack:
         captures = None
         if args.pcap:
-            with _writing(args.out):
+            with naming(args.out, A_FOLDER):
                 prefix = f".{scenario.name}.pcap."
                 captures = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix, dir=args.out)))
         for name, resolved in variants.items():
@@ -135,10 +117,10 @@ def _run(scenario: "Scenario", variants: dict[str, "Scenario"], args: argparse.N
                 result = execute(resolved, variant=name, progress=progress, pcap_dir=pcap_dir)
             finished.append(results.Finished(resolved, result))
             figures = None if args.no_plots or len(finished) < len(variants) else _figures(quiet=args.quiet)
-            with _writing(args.out):
+            with naming(args.out, A_FOLDER):
                 place = results.write(args.out, finished, figures=figures, captures=captures)
     if not args.quiet:
-        _print_table(scenario, [each.result for each in finished], place, to_stderr=args.json == "-")
+        _print_table(scenario, [each.result for each in finished], place, to_stderr=args.json == STANDARD)
     return results.report([each.result for each in finished])
 
 
@@ -195,8 +177,8 @@ def _print_table(scenario: "Scenario", done: Sequence["RunResult"], place: Path,
 def _write_json(target: str, data: object) -> None:
     from sim.results import dump, write_text
 
-    if target == "-":
+    if target == STANDARD:
         sys.stdout.write(dump(data))
         return
-    with _writing(Path(target).parent):
+    with naming(Path(target).parent, A_FOLDER):
         write_text(Path(target), dump(data))

@@ -10,11 +10,12 @@ from pathlib import Path
 STANDARD = "-"
 FIGURES = (".png", ".pdf", ".svg")
 TABLES = (".csv", ".parquet")
+A_FILE, A_FOLDER = "a file to write", "a folder to write to"
 OPTIONS = ("out", "resegment", "explain", "figure", "json")
 
 
 class Refused(Exception):
-    """Something asked for cannot be; the text says what."""
+    """Something asked for cannot be; each of `args` is a line that says what."""
 
 
 def check(args: argparse.Namespace) -> bool:
@@ -27,7 +28,7 @@ def check(args: argparse.Namespace) -> bool:
     _do_not_clash(args.capture, {option: target for option, target in targets.items() if target != STANDARD})
     for target in (args.figure, args.json):
         if target and target != STANDARD:
-            _may_write(Path(target))
+            may_write(Path(target))
     return bool(to_stdout)
 
 
@@ -61,7 +62,7 @@ def _are_one(one: str | int, other: str) -> bool:
 
 
 @contextlib.contextmanager
-def naming(place: str, wanted: str) -> Iterator[None]:
+def naming(place: str | Path, wanted: str) -> Iterator[None]:
     """What goes wrong with a file is told by the name of `place`."""
     try:
         yield
@@ -69,9 +70,14 @@ def naming(place: str, wanted: str) -> Iterator[None]:
         raise Refused(f"{place}: found {(error.strerror or str(error)).lower()}, wanted {wanted}") from None
 
 
-def _may_write(target: Path) -> None:
-    """Tries it."""
+def may_write(target: Path) -> None:
+    """Whether it can be a file, and its folder be written to; Refused if not."""
     if target.is_dir():
-        raise Refused(f"{target}: found a folder, wanted a file to write")
-    with naming(str(target.parent), "a folder to write to"), tempfile.TemporaryFile(dir=target.parent):
+        raise Refused(f"{target}: found a folder, wanted {A_FILE}")
+    may_write_in(target.parent)
+
+
+def may_write_in(folder: Path) -> None:
+    """Tries it. Refused."""
+    with naming(folder, A_FOLDER), tempfile.TemporaryFile(dir=folder):
         pass
