@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from models.wire import ethernet, ipv4, ipv6, tcp, udp, vlan
 from sim.kernel_check import frames
 from sim.kernel_check.bench import UNTOLD, Packet
-from sim.kernel_check.frames import complemented, put16
+from sim.kernel_check.frames import complemented, get16, put16
 
 Span = tuple[str, int, int]
 
@@ -113,11 +113,11 @@ def spans(octets: bytes, prefix: str = "") -> Iterator[Span]:
     yield prefix + "destination MAC", ethernet.DESTINATION, ethernet.SOURCE
     yield prefix + "source MAC", ethernet.SOURCE, ethernet.ETHERTYPE
     at = ethernet.ETHERTYPE
-    kind = int.from_bytes(octets[at : at + 2], "big")
+    kind = get16(octets, at)
     while vlan.is_tag(kind):
         yield prefix + "VLAN tag", at, at + vlan.TAG_BYTES
         at += vlan.TAG_BYTES
-        kind = int.from_bytes(octets[at : at + 2], "big")
+        kind = get16(octets, at)
     yield prefix + "EtherType", at, at + 2
     if kind in (ethernet.IPV4, ethernet.IPV6):
         yield from _ip(octets, at + 2, prefix)
@@ -183,7 +183,7 @@ def _ip(octets: bytes, l3: int, prefix: str) -> Iterator[Span]:
     if octets[l3] >> 4 == 4:
         l4 = l3 + (octets[l3] & 15) * 4
         kind = octets[l3 + ipv4.PROTOCOL]
-        fragment = int.from_bytes(octets[l3 + ipv4.FRAGMENT : l3 + ipv4.FRAGMENT + 2], "big") & ipv4.OFFSET_MASK
+        fragment = get16(octets, l3 + ipv4.FRAGMENT) & ipv4.OFFSET_MASK
         yield from _named(prefix, l3, _IPV4, l4)
     else:
         l4, kind = l3 + ipv6.HEADER_BYTES, octets[l3 + ipv6.NEXT_HEADER]
@@ -209,7 +209,7 @@ def _ip(octets: bytes, l3: int, prefix: str) -> Iterator[Span]:
 def _udp(octets: bytes, l4: int, prefix: str) -> Iterator[Span]:
     at = l4 + udp.HEADER_BYTES
     yield from _named(prefix, l4, _UDP, at)
-    port = int.from_bytes(octets[l4 + udp.DESTINATION_PORT : l4 + udp.LENGTH], "big")
+    port = get16(octets, l4 + udp.DESTINATION_PORT)
     if port == VXLAN_PORT and len(octets) > at + VXLAN_BYTES + ethernet.HEADER_BYTES:
         yield prefix + "VXLAN header", at, at + VXLAN_BYTES
         yield from _shifted(octets, at + VXLAN_BYTES, prefix)
@@ -222,7 +222,7 @@ def _udp(octets: bytes, l4: int, prefix: str) -> Iterator[Span]:
 
 
 def _gre(octets: bytes, l4: int, prefix: str) -> Iterator[Span]:
-    flags, kind = (int.from_bytes(octets[l4 + k : l4 + k + 2], "big") for k in (0, 2))
+    flags, kind = (get16(octets, l4 + k) for k in (0, 2))
     bits = (frames.GRE_CHECKSUM, frames.GRE_KEY, frames.GRE_SEQUENCE)
     end = l4 + GRE_BYTES + 4 * sum(1 for bit in bits if flags & bit)
     yield prefix + "GRE header", l4, end

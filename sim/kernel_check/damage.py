@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from models.wire import ipv4, tcp
 from sim.kernel_check.flows import Draft, Shape
-from sim.kernel_check.frames import GRE_CHECKSUM, Ip, Tcp
+from sim.kernel_check.frames import GRE_CHECKSUM, Ip, Tcp, get16
 from sim.kernel_check.tunnels import Tunnel
 
 
@@ -55,4 +55,4 @@ def _tunnelled(shape: Shape, outer: int, inner: int, sizes: tuple[int, ...], gre
 def _all_ones_ident() -> int:
     """The ID with which the header of a frame with 100 bytes of payload has a checksum of 0."""
     bare = Ip(ident=0).over(tcp.PROTOCOL, bytes(tcp.MINIMUM_BYTES + 100))[: ipv4.MINIMUM_BYTES]
-    return int.from_bytes(bare[ipv4.CHECKSUM : ipv4.CHECKSUM + 2], "big")
+    return get16(bare, ipv4.CHECKSUM)

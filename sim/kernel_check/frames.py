@@ -26,6 +26,11 @@ def complemented(octets: bytes) -> int:
     return 0xFFFF - ones_sum(octets)
 
 
+def get16(octets: bytes, at: int) -> int:
+    """The field there; of what ends before or within it, what there is."""
+    return int.from_bytes(octets[at : at + 2], "big")
+
+
 def put16(octets: bytes, at: int, value: int) -> bytes:
     return octets[:at] + struct.pack(">H", value & 0xFFFF) + octets[at + 2 :]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.wire import ethernet, geneve, ipv4, ipv6, udp, vxlan
+from sim.kernel_check.frames import get16
 
 # GRO looks for the socket of a tunnel over UDP over IPv6 when a packet is complete. 6.1 asks the control block of IPv6,
 # where at that time GRO's is, whether a device of a VRF is meant, and so reads bit 6 of what GRO has against the frame
@@ -31,7 +32,7 @@ def is_left_out(burst: Sequence[bytes], release: tuple[int, int]) -> bool:
 
 def _is_barred(packet: bytes) -> bool:
     """Whether length or fragment bits, which bar the frame, have the bit."""
-    length, word = (int.from_bytes(packet[at : at + 2], "big") for at in (ipv4.TOTAL_LENGTH, ipv4.FRAGMENT))
+    length, word = (get16(packet, at) for at in (ipv4.TOTAL_LENGTH, ipv4.FRAGMENT))
     return bool((length ^ len(packet) | word & ~ipv4.DF) & BIT)
 
 
@@ -39,19 +40,15 @@ def _inner_ipv4(frame: bytes) -> bytes:
     """The IPv4 packet in a tunnel over UDP over IPv6; empty if there is none."""
     l4 = ethernet.HEADER_BYTES + ipv6.HEADER_BYTES
     at = l4 + udp.HEADER_BYTES + vxlan.HEADER_BYTES
-    if _word(frame, ethernet.ETHERTYPE) != ethernet.IPV6 or len(frame) < at:
+    if get16(frame, ethernet.ETHERTYPE) != ethernet.IPV6 or len(frame) < at:
         return b""
     if frame[ethernet.HEADER_BYTES + ipv6.NEXT_HEADER] != udp.PROTOCOL:
         return b""
-    port = _word(frame, l4 + udp.DESTINATION_PORT)
+    port = get16(frame, l4 + udp.DESTINATION_PORT)
     if port == geneve.PORT:
         at += (frame[l4 + udp.HEADER_BYTES] & 63) * 4
     elif port != vxlan.PORT:
         return b""
     packet = frame[at + ethernet.HEADER_BYTES :]
-    is_ipv4 = _word(frame, at + ethernet.ETHERTYPE) == ethernet.IPV4
+    is_ipv4 = get16(frame, at + ethernet.ETHERTYPE) == ethernet.IPV4
     return packet if is_ipv4 and len(packet) >= ipv4.MINIMUM_BYTES else b""
-
-
-def _word(frame: bytes, at: int) -> int:
-    return int.from_bytes(frame[at : at + 2], "big")

@@ -42,6 +42,7 @@ from models.train import (
 from models.wire import checksum, ethernet, innermost, ipv4, ipv6, tcp, vlan
 from models.wire.dissect import dissect
 from sim.kernel_check.bench import EGRESS_MAC, FINAL_MAC, MTU_BYTES, ROUTER_MAC, Packet
+from sim.kernel_check.frames import get16
 
 Bytes = NDArray[np.uint8]
 
@@ -76,7 +77,7 @@ def merged(engine: Engine, burst: Sequence[bytes]) -> tuple[FrameTrain, Payloads
 def _is_seen(row: Bytes, cells: NDArray[np.int64]) -> bool:
     """skb_vlan_untag(): a frame that ends before the EtherType behind its tag is dropped before anybody sees it."""
     octets = row[: cells[HEAD_BYTES]].tobytes()
-    kind = int.from_bytes(octets[ethernet.ETHERTYPE : ethernet.HEADER_BYTES], "big")
+    kind = get16(octets, ethernet.ETHERTYPE)
     present = cells[HEAD_BYTES] + cells[PAYLOAD_BYTES] + cells[TAIL_BYTES]
     return not vlan.is_tag(kind) or bool(present >= ethernet.HEADER_BYTES + vlan.TAG_BYTES + 2)
 
