@@ -9,16 +9,8 @@ from models.nic import deliver
 from models.offload import flow_table
 from sim import warm
 from sim.execute import execute
-from sim.scenario import parse, variant
+from sim.scenario import load, variant
 
-TEXT = """
-duration: 1ms
-observe: b
-nodes: {a: {nics: {eth0: {}}}, b: {nics: {eth0: {gro: on}}}}
-links: [{ends: [a.eth0, b.eth0], rate: 10Gbps, delay: 5us}]
-flows: [{name: f, from: a, to: b}]
-variants: {gro: {}, lro-hardware: {nodes.b.nics.eth0.lro: on}}
-"""
 KERNELS = (
     flow_table.receive, flow_table.flush, flow_table.receive_seldom, flow_table.flush_seldom, deliver.hand_up,
     deliver.pass_on, schedule.advance,
@@ -26,7 +18,7 @@ KERNELS = (
 
 
 def scenario(name):
-    return variant(parse(TEXT), name)
+    return variant(load("scenarios/host.yaml", ["duration=2ms", "warmup=0ms"]), name)
 
 
 class Beside:
